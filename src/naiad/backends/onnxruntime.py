@@ -1,0 +1,198 @@
+"""ONNX models on onnxruntime's CPU provider, in this process.
+
+One session per model version, shared by its instances: a session may run from several threads, so instances cost no
+memory. Options are Triton's (triton.md §8.1).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from naiad import datatypes
+from naiad.backends.base import Array, Execute, LoadContext
+from naiad.config.signature import ModelSignature, TensorSignature
+from naiad.errors import InternalError, InvalidArgumentError, UnavailableError, UnsupportedError
+
+_GRAPH_LEVELS = {
+    -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+_BF16 = datatypes.BY_NAME["BF16"]
+_ONNX_BFLOAT16 = 16
+_LOG_ERRORS_ONLY = 3
+
+
+def open_model(context: LoadContext) -> OnnxModel:
+    """Load one version.
+
+    Raises:
+        UnavailableError: the model file is missing.
+        InvalidArgumentError: an option has a value it cannot have.
+        InternalError: onnxruntime refuses the model.
+        UnsupportedError: the graph has an input or output that is no tensor.
+    """
+    path = context.path / context.model_file
+    if path.is_dir():
+        path = path / "model.onnx"
+    if not path.is_file():
+        raise UnavailableError(
+            f"unable to find '{path}' for model '{context.name}'",
+            hint="a version folder holds model.onnx, or the file that default_model_filename names",
+        )
+    try:
+        session = onnxruntime.InferenceSession(path, _session_options(context), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's pybind exceptions share no base but Exception
+        raise InternalError(f"onnx runtime error {_describe(error)}") from error
+    return OnnxModel(session)
+
+
+class OnnxModel:
+    """A session and what its graph takes and gives."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self.signature = ModelSignature(
+            inputs=tuple(_tensor(value) for value in session.get_inputs()),
+            outputs=tuple(_tensor(value) for value in session.get_outputs()),
+            optional_inputs=tuple(_tensor(value) for value in session.get_overridable_initializers()),
+        )
+
+    def bind(self, inputs: Sequence[str], outputs: Sequence[str]) -> Execute:
+        """Fix the order of tensors; the returned function runs one batch."""
+        known = {tensor.name: tensor.datatype for tensor in (*self.signature.inputs, *self.signature.optional_inputs)}
+        produced = {tensor.name: tensor.datatype for tensor in self.signature.outputs}
+        input_types = [known[name] for name in inputs]
+        output_types = [produced[name] for name in outputs]
+        if _BF16 in input_types or _BF16 in output_types:
+            return self._bind_values(list(inputs), list(outputs))
+        return self._bind_arrays(list(inputs), list(outputs), datatypes.BYTES in input_types)
+
+    def _bind_arrays(self, inputs: list[str], outputs: list[str], has_text: bool) -> Execute:
+        run: Callable[..., list[Array]] = self._session.run
+
+        def execute(arrays: Sequence[Array | None]) -> list[Array]:
+            feed = {name: array for name, array in zip(inputs, arrays, strict=True) if array is not None}
+            if has_text:
+                feed = {name: _as_text(name, array) for name, array in feed.items()}
+            try:
+                return run(outputs, feed)
+            except Exception as error:
+                raise InternalError(f"onnx runtime error {_describe(error)}") from error
+
+        return execute
+
+    def _bind_values(self, inputs: list[str], outputs: list[str]) -> Execute:
+        """BF16 has no numpy type that onnxruntime takes, so its tensors travel as OrtValues over their bits."""
+        run = self._session.run_with_ort_values
+
+        def execute(arrays: Sequence[Array | None]) -> list[Array]:
+            try:
+                feed = {
+                    name: _to_value(name, array)
+                    for name, array in zip(inputs, arrays, strict=True)
+                    if array is not None
+                }
+                return [_from_value(value) for value in run(outputs, feed)]
+            except InvalidArgumentError:
+                raise
+            except Exception as error:
+                raise InternalError(f"onnx runtime error {_describe(error)}") from error
+
+        return execute
+
+    def close(self) -> None:
+        """Drop the session; onnxruntime frees its memory with the last reference."""
+        del self._session
+
+
+def _tensor(value: Any) -> TensorSignature:
+    datatype = datatypes.BY_ONNX_NAME.get(value.type)
+    if datatype is None:
+        raise UnsupportedError(
+            f"Unsupported ONNX Type '{value.type}' for I/O '{value.name}', expected 'ONNX_TYPE_TENSOR'."
+        )
+    return TensorSignature(value.name, datatype, tuple(dim if isinstance(dim, int) else -1 for dim in value.shape))
+
+
+def _session_options(context: LoadContext) -> onnxruntime.SessionOptions:
+    """Threads are a budget: instances × intra-op threads stay within the cores (fast-path.md point 9)."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _LOG_ERRORS_ONLY
+    level = context.config.optimization.graph.level
+    options.graph_optimization_level = _GRAPH_LEVELS.get(level, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    budget = max(1, context.cores // max(1, context.instance_count))
+    options.intra_op_num_threads = _integer(context, "intra_op_thread_count") or budget
+    options.inter_op_num_threads = _integer(context, "inter_op_thread_count") or 1
+    mode = _integer(context, "execution_mode") or 0
+    if mode not in (0, 1):
+        raise InvalidArgumentError(
+            f"Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got {mode} ."
+        )
+    options.execution_mode = (
+        onnxruntime.ExecutionMode.ORT_PARALLEL if mode else onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    )
+    if (arena := _integer(context, "enable_mem_arena")) is not None:
+        options.enable_cpu_mem_arena = bool(arena)
+    if (pattern := _integer(context, "enable_mem_pattern")) is not None:
+        options.enable_mem_pattern = bool(pattern)
+    # A spinning pool would burn the very cores that the event loop needs between batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _integer(context: LoadContext, key: str) -> int | None:
+    """A model parameter, else a `--backend-config=onnxruntime,key=value`, else None."""
+    if key in context.config.parameters:
+        text = context.config.parameters[key].string_value
+    elif key in context.settings:
+        text = context.settings[key]
+    else:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidArgumentError(f"failed to convert {key} '{text}' to integral number") from error
+
+
+def _as_text(name: str, array: Array) -> Array:
+    """onnxruntime takes `str`, the wire carries bytes."""
+    if array.dtype != object:
+        return array
+    try:
+        text = [element.decode() if isinstance(element, bytes) else element for element in array.ravel()]
+    except UnicodeDecodeError as error:
+        raise InvalidArgumentError(
+            f"input '{name}' has an element that is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from error
+    return datatypes.object_array(text, array.shape)
+
+
+def _to_value(name: str, array: Array) -> onnxruntime.OrtValue:
+    if array.dtype == _BF16.dtype:
+        bits = np.ascontiguousarray(array).view(np.uint16)
+        return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, _ONNX_BFLOAT16)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(_as_text(name, array))
+
+
+def _from_value(value: onnxruntime.OrtValue) -> Array:
+    if value.data_type() != _BF16.onnx_name:
+        array: Array = value.numpy()
+        return array
+    raw = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
+    return np.frombuffer(raw, dtype=_BF16.dtype).reshape(value.shape())
+
+
+def _describe(error: Exception) -> str:
+    """`{code}: {message}`, Triton's words for a failed call (triton.md §1.5); pybind gives both in the text."""
+    text = " ".join(str(error).split())
+    prefix = "[ONNXRuntimeError] : "
+    if text.startswith(prefix):
+        code, _, rest = text[len(prefix) :].partition(" : ")
+        return f"{code}: {rest.partition(' : ')[2] or rest}"
+    return f"1: {text}"

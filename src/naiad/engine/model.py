@@ -1,0 +1,71 @@
+"""One loaded version of a model: its tensors, its scheduler, its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from naiad.backends.base import RuntimeModel
+from naiad.engine.request import InferRequest
+from naiad.engine.scheduler import Scheduler
+from naiad.engine.statistics import ModelStatistics
+from naiad.engine.tensor_spec import TensorSpec
+
+
+class Model:
+    """A model version that is ready to serve.
+
+    Attributes:
+        name, version: as in a URL; `version` is the text of an integer.
+        config: the completed and normalised `ModelConfig`.
+        inputs, outputs: tensors in the configuration's order.
+        input_index, output_index: name to position.
+        required_inputs: how many inputs a request must have.
+        max_batch_size: rows at once; 0 for a model without a batch dimension.
+        statistics: what was counted.
+        plans: what transports remember about request headers that they have read before; theirs to fill and bound.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        config: Any,
+        *,
+        runtime: RuntimeModel,
+        scheduler: Scheduler,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        statistics: ModelStatistics,
+    ) -> None:
+        self.name = name
+        self.version = str(version)
+        self.config = config
+        self.inputs = inputs
+        self.outputs = outputs
+        self.input_index: Mapping[str, int] = {spec.name: index for index, spec in enumerate(inputs)}
+        self.output_index: Mapping[str, int] = {spec.name: index for index, spec in enumerate(outputs)}
+        self.required_inputs = sum(not spec.optional for spec in inputs)
+        self.max_batch_size: int = config.max_batch_size
+        self.statistics = statistics
+        self.scheduler = scheduler
+        self.plans: dict[bytes, Any] = {}
+        self._runtime = runtime
+
+    @property
+    def platform(self) -> str:
+        """What metadata calls the platform: the configuration's, else its backend's name (triton.md §1.3)."""
+        return str(self.config.platform or self.config.backend)
+
+    def infer(self, request: InferRequest) -> None:
+        """Queue a validated request; its sink hears of it later.
+
+        Raises:
+            UnavailableError: the queue is full or the model is being unloaded.
+        """
+        self.scheduler.enqueue(request)
+
+    async def close(self) -> None:
+        """Finish what is queued or running, then free the runtime."""
+        await self.scheduler.stop()
+        self._runtime.close()

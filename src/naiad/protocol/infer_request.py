@@ -1,0 +1,207 @@
+"""The v2 inference request: JSON, with tensors in it or behind it, to named inputs and requested outputs.
+
+What a model wants is not known here; only what the wire says (triton.md §1.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Final
+
+from naiad import datatypes
+from naiad.datatypes import DataType
+from naiad.errors import InternalError, InvalidArgumentError, NotFoundError
+from naiad.protocol import json_value
+from naiad.protocol.json_tensor import array_from_json
+
+_MAX_ELEMENTS: Final = (1 << 63) - 1
+
+
+@dataclass(slots=True)
+class InputTensor:
+    """One input as sent.
+
+    Attributes:
+        name: its name.
+        datatype: its type.
+        shape: as sent, batch dimension included.
+        data: the elements that JSON carried (an array of `prod(shape)` elements), or None.
+        binary_size: how many of the bytes behind the JSON are its elements, or None.
+    """
+
+    name: str
+    datatype: DataType
+    shape: tuple[int, ...]
+    data: Any = None
+    binary_size: int | None = None
+
+
+@dataclass(slots=True)
+class RequestedOutput:
+    """One output as asked for.
+
+    Attributes:
+        name: its name.
+        binary: as bytes behind the JSON.
+        class_count: as that many classes, best first; 0 for the tensor itself.
+    """
+
+    name: str
+    binary: bool = False
+    class_count: int = 0
+
+
+@dataclass(slots=True)
+class InferHeader:
+    """A whole request but for the bytes behind the JSON.
+
+    Attributes:
+        id: echoed in the answer; "" for none.
+        inputs: in the order sent.
+        outputs: those asked for; empty for all.
+        binary_output: all outputs as bytes, when none is listed.
+        priority, timeout_us: of the request itself; 0 for none.
+        parameters: everything else in `parameters`.
+    """
+
+    id: str = ""
+    inputs: list[InputTensor] = field(default_factory=list)
+    outputs: list[RequestedOutput] = field(default_factory=list)
+    binary_output: bool = False
+    priority: int = 0
+    timeout_us: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the same JSON may come again with other bytes behind it: all data binary, and no id."""
+        return not self.id and all(tensor.binary_size is not None for tensor in self.inputs)
+
+
+def parse_infer_header(text: bytes | memoryview, *, max_bytes: int) -> InferHeader:
+    """Read the JSON of an inference request.
+
+    Args:
+        text: the JSON.
+        max_bytes: the largest tensor that JSON may carry (--http-max-input-size).
+
+    Raises:
+        InternalError: the JSON or a value in it is not of the kind expected.
+        InvalidArgumentError: a value is of the right kind and not allowed.
+    """
+    document = json_value.parse(text)
+    header = InferHeader()
+    if isinstance(document, dict):
+        if "id" in document:
+            header.id = json_value.as_string(document["id"], "id")
+        if "parameters" in document:
+            _read_parameters(document["parameters"], header)
+    inputs = json_value.as_array(json_value.member(document, "inputs"), "inputs")
+    header.inputs = [_read_input(value, max_bytes) for value in inputs]
+    if "outputs" in document:
+        outputs = json_value.as_array(document["outputs"], "outputs")
+        header.outputs = [_read_output(value) for value in outputs]
+    return header
+
+
+def _read_parameters(parameters: Any, header: InferHeader) -> None:
+    if not isinstance(parameters, dict):
+        raise InternalError("failed to get request params.: attempt to get members for non-object")
+    for key, value in parameters.items():
+        if key == "priority":
+            header.priority = json_value.as_unsigned(value, key)
+        elif key == "timeout":
+            header.timeout_us = json_value.as_unsigned(value, key)
+        elif key == "binary_data_output":
+            header.binary_output = json_value.as_bool(value, key)
+        elif key in ("sequence_start", "sequence_end"):
+            header.parameters[key] = json_value.as_bool(value, key)
+        elif key == "sequence_id":
+            header.parameters[key] = value if isinstance(value, str) else json_value.as_unsigned(value, key)
+        elif key.startswith("triton_"):
+            raise InvalidArgumentError(
+                "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified."
+            )
+        elif isinstance(value, (str, bool, int, float)):
+            header.parameters[key] = value
+        else:
+            raise InvalidArgumentError(
+                f"parameter '{key}' has invalid type. It should be either 'int', 'bool', or 'string'."
+            )
+
+
+def _read_input(value: Any, max_bytes: int) -> InputTensor:
+    parameters = value.get("parameters", {}) if isinstance(value, dict) else {}
+    parameters = parameters if isinstance(parameters, dict) else {}
+    _check_source(value, parameters)
+    name = json_value.as_string(json_value.member(value, "name"), "name")
+    shape = tuple(
+        json_value.as_unsigned(dim, "shape") for dim in json_value.as_array(json_value.member(value, "shape"), "shape")
+    )
+    datatype = datatypes.BY_NAME.get(json_value.as_string(json_value.member(value, "datatype"), "datatype"))
+    if datatype is None:
+        raise InvalidArgumentError(f"invalid datatype for input {name}")
+    count = prod(shape)
+    text = ",".join(map(str, shape))
+    if any(dim > _MAX_ELEMENTS for dim in shape):
+        raise InvalidArgumentError(
+            f"invalid shape for input '{name}': shape [{text}] contains one or more invalid dimensions"
+        )
+    if count > _MAX_ELEMENTS:
+        raise InvalidArgumentError(
+            f"invalid shape for input '{name}': shape [{text}] causes total element count to exceed maximum size of "
+            f"{_MAX_ELEMENTS}"
+        )
+    if count * datatype.size_bytes > _MAX_ELEMENTS:
+        raise InvalidArgumentError(
+            f"byte size overflow for input '{name}': element count ({count}) * data type size "
+            f"({datatype.size_bytes}) exceeds maximum allowed size ({_MAX_ELEMENTS})"
+        )
+    tensor = InputTensor(name, datatype, shape)
+    if "binary_data_size" in parameters:
+        tensor.binary_size = json_value.as_unsigned(parameters["binary_data_size"], "binary_data_size")
+    elif "shared_memory_region" in parameters:
+        raise NotFoundError(f"Unable to find shared memory region: '{parameters['shared_memory_region']}'")
+    else:
+        if not datatype.json_representable:
+            raise InvalidArgumentError(
+                f"receiving {datatype.name} data via JSON is not supported. "
+                f"Please use the binary data format for input {name}"
+            )
+        if count * datatype.size_bytes > max_bytes:
+            raise InvalidArgumentError(
+                f"JSON input '{name}' has a byte_size ({count * datatype.size_bytes} bytes) that exceeds the maximum "
+                f"allowed value of {max_bytes} bytes. Use --http-max-input-size to increase the limit."
+            )
+        tensor.data = array_from_json(value["data"], datatype, count)
+    return tensor
+
+
+def _check_source(value: Any, parameters: dict[str, Any]) -> None:
+    """Exactly one of the three places must hold an input's elements."""
+    given = ["'data'"] if isinstance(value, dict) and "data" in value else []
+    given += [f"'{name}'" for name in ("binary_data_size", "shared_memory_region") if name in parameters]
+    if len(given) != 1:
+        found = f"set {' '.join(given)}" if given else "no field is set"
+        raise InvalidArgumentError(
+            "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', "
+            f"'shared_memory_region' in 'parameters'. But {found}"
+        )
+
+
+def _read_output(value: Any) -> RequestedOutput:
+    output = RequestedOutput(json_value.as_string(json_value.member(value, "name"), "name"))
+    parameters = value.get("parameters", {})
+    if not isinstance(parameters, dict):
+        return output
+    if "classification" in parameters:
+        output.class_count = json_value.as_unsigned(parameters["classification"], "classification", verb="set")
+    if "shared_memory_region" in parameters:
+        for other in ("classification", "binary_data"):
+            if other in parameters:
+                raise InvalidArgumentError(f"Output can't set both 'shared_memory_region' and '{other}'")
+        raise NotFoundError(f"Unable to find shared memory region: '{parameters['shared_memory_region']}'")
+    if "binary_data" in parameters:
+        output.binary = json_value.as_bool(parameters["binary_data"], "binary_data")
+    return output

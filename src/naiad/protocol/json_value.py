@@ -1,0 +1,88 @@
+"""Reading JSON as Triton does: its kinds of values and, when one is not there, its sentences (triton.md §1.2).
+
+Triton reports every unreadable JSON as INTERNAL, so that these errors are `InternalError`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+import rapidjson
+
+from naiad.errors import InternalError
+
+MISSING: Final = object()
+
+
+def parse(text: bytes | memoryview) -> Any:
+    """Parse a JSON text; `NaN` and infinities are allowed, as Triton's parser allows them.
+
+    Raises:
+        InternalError: with the message and offset that Triton's parser (rapidjson) gives.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _parse_as_triton(bytes(text))
+
+
+def _parse_as_triton(text: bytes) -> Any:
+    try:
+        # NaN literals and invalid UTF-8 pass Triton's parser; what fails there fails here with its words.
+        return rapidjson.loads(
+            text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"),
+            number_mode=rapidjson.NM_NAN,
+        )
+    except rapidjson.JSONDecodeError as error:
+        where, _, what = str(error).removeprefix("Parse error at offset ").partition(": ")
+        raise InternalError(f"failed to parse the request JSON buffer: {what} at {where}") from error
+    except (ValueError, RecursionError) as error:
+        raise InternalError(f"failed to parse the request JSON buffer: {error} at 0") from error
+
+
+def member(document: Any, name: str, *, field: str = "") -> Any:
+    """The member of an object, which must be there.
+
+    Args:
+        document: a parsed value.
+        name: of the member.
+        field: what the message says could not be parsed; the member's name when empty.
+    """
+    value = document.get(name, MISSING) if isinstance(document, dict) else MISSING
+    if value is MISSING:
+        raise InternalError(f"Unable to parse '{field or name}': attempt to access non-existing object member '{name}'")
+    return value
+
+
+def fail(field: str, found: str, expected: str, *, verb: str = "parse") -> InternalError:
+    """The error for a value of the wrong kind."""
+    return InternalError(f"Unable to {verb} '{field}': attempt to access JSON {found} as {expected}")
+
+
+def as_array(value: Any, field: str) -> list[Any]:
+    """The value, which must be an array."""
+    if not isinstance(value, list):
+        raise fail(field, "non-array", "array")
+    return value
+
+
+def as_string(value: Any, field: str) -> str:
+    """The value, which must be a string."""
+    if not isinstance(value, str):
+        raise fail(field, "non-string", "string")
+    return value
+
+
+def as_bool(value: Any, field: str) -> bool:
+    """The value, which must be true or false."""
+    if not isinstance(value, bool):
+        raise fail(field, "non-boolean", "boolean")
+    return value
+
+
+def as_unsigned(value: Any, field: str, *, verb: str = "parse") -> int:
+    """The value, which must be an integer that 64 bits hold without a sign."""
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise fail(field, "non-unsigned-integer", "unsigned-integer", verb=verb)
+    return value

@@ -1,0 +1,113 @@
+"""A Triton model repository in a local folder: which models, which versions, which files.
+
+    <repository>/<model>/config.pbtxt            optional
+    <repository>/<model>/<version>/model.onnx    integer versions
+    <repository>/<model>/labels.txt              beside config.pbtxt
+
+Reading only; nothing here opens a model (triton.md §3.2, §4.8).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from naiad.errors import ConfigError, InternalError, InvalidArgumentError, UnsupportedError
+
+logger = logging.getLogger(__name__)
+
+_NOT_VERSIONS = frozenset({"warmup", "initial_state", "configs"})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """One model's folder in a repository.
+
+    Attributes:
+        name: the folder's name, which is the model's.
+        path: where it lies.
+    """
+
+    name: str
+    path: Path
+
+    def config_text(self) -> str | None:
+        """The text of config.pbtxt, or None when there is none.
+
+        Raises:
+            ConfigError: when the file is there and is not UTF-8 text.
+        """
+        path = self.path / "config.pbtxt"
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        except OSError as error:
+            raise InternalError(f"unable to read {path}: {error.strerror}") from error
+
+    def versions(self) -> list[int]:
+        """The version folders, ascending. Names that are no integers, or have leading zeros, are left out with a
+        warning (triton.md §3.2)."""
+        found = []
+        for entry in self.path.iterdir():
+            if not entry.is_dir() or entry.name in _NOT_VERSIONS or entry.name.startswith("."):
+                continue
+            if entry.name.isascii() and entry.name.isdecimal() and not entry.name.startswith("0"):
+                found.append(int(entry.name))
+            else:
+                logger.warning("model '%s': ignoring folder '%s', which is not a version number", self.name, entry.name)
+        return sorted(found)
+
+    def version_path(self, version: int) -> Path:
+        """The folder of one version."""
+        return self.path / str(version)
+
+    def read_text(self, file_name: str, *, purpose: str) -> str:
+        """Read a small text file named in the configuration.
+
+        Args:
+            file_name: relative to the model's folder.
+            purpose: what names it, for the message.
+
+        Raises:
+            UnsupportedError: when the name leads outside the model's folder.
+            InvalidArgumentError: when it cannot be read.
+        """
+        path = (self.path / file_name).resolve()
+        if not path.is_relative_to(self.path.resolve()):
+            raise UnsupportedError(f"{purpose} in model '{self.name}' is outside model directory")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidArgumentError(f"unable to read {purpose} in model '{self.name}': {error}") from error
+
+
+class LocalRepository:
+    """A model repository in one local folder.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        InvalidArgumentError: when it is not a readable folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_dir():
+            raise InvalidArgumentError(
+                f"model repository '{path}' is not a directory",
+                hint="--model-repository takes the folder that holds one folder per model",
+            )
+        self.path = path.resolve()
+
+    def models(self) -> list[ModelFolder]:
+        """Every model folder, by name. Files and hidden folders beside them are not models."""
+        try:
+            entries = sorted(self.path.iterdir())
+        except OSError as error:
+            raise InvalidArgumentError(f"unable to read model repository '{self.path}': {error.strerror}") from error
+        folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        return [ModelFolder(folder.name, folder) for folder in folders]
