@@ -1,0 +1,166 @@
+"""The options that all life-cycle commands share, and the decorator that gives them to a command."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec
+
+import typer
+
+from naiad.cli.output import Format, check_query, write_document
+from naiad.cli.report import NOTE, set_up_logging
+from naiad.errors import UsageError
+
+if TYPE_CHECKING:
+    from naiad.workspace.workspace import Workspace
+
+P = ParamSpec("P")
+
+_PANEL: Final = "Common options"
+
+
+@dataclass(frozen=True, slots=True)
+class CommonOptions:
+    """What the shared options say; None where they are not given."""
+
+    output: Annotated[
+        Format | None, typer.Option("--output", "-o", help="Output format; json if left out", rich_help_panel=_PANEL)
+    ] = None
+    query: Annotated[
+        str | None, typer.Option("--query", help="JMESPath expression of the part to print", rich_help_panel=_PANEL)
+    ] = None
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", help="Project folder, whose workspace to use", rich_help_panel=_PANEL, show_default=False
+        ),
+    ] = None
+    workspace_name: Annotated[
+        str | None, typer.Option("--workspace-name", "-w", help="Accepted and not used", rich_help_panel=_PANEL)
+    ] = None
+    resource_group: Annotated[
+        str | None, typer.Option("--resource-group", "-g", help="Accepted and not used", rich_help_panel=_PANEL)
+    ] = None
+    subscription_id: Annotated[
+        str | None, typer.Option("--subscription-id", help="Accepted and not used", rich_help_panel=_PANEL)
+    ] = None
+    verbose: Annotated[
+        bool | None, typer.Option("--verbose", help="Show informational messages", rich_help_panel=_PANEL)
+    ] = None
+    only_show_errors: Annotated[
+        bool | None, typer.Option("--only-show-errors", help="Show no notes and no warnings", rich_help_panel=_PANEL)
+    ] = None
+    debug: Annotated[
+        bool | None, typer.Option("--debug", help="Show everything, tracebacks included", rich_help_panel=_PANEL)
+    ] = None
+
+    @property
+    def log_level(self) -> int:
+        if self.debug:
+            return logging.DEBUG
+        if self.verbose:
+            return logging.INFO
+        return logging.ERROR if self.only_show_errors else NOTE
+
+
+_options: ContextVar[CommonOptions] = ContextVar("naiad_common_options", default=CommonOptions())  # noqa: B039 - frozen
+
+
+def noun_app(help: str) -> typer.Typer:
+    """The app of a noun; the shared options may also stand between noun and verb."""
+    app = typer.Typer(
+        help=help, no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+    )
+
+    def callback(**values: Any) -> None:
+        _options.set(CommonOptions())
+        _accept(values)
+
+    callback.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]
+    app.callback()(callback)
+    return app
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Make a function a verb of a noun: it gets the shared options besides its own, and what it returns is printed.
+
+    Args:
+        app: from `noun_app`.
+        name: the verb.
+
+    Returns:
+        A decorator for a function with typer's parameters; it returns a document of JSON's types, or None to print
+        nothing. The function itself stays as it was.
+    """
+
+    def decorate(function: Callable[P, Any]) -> Callable[P, Any]:
+        own = inspect.signature(function, eval_str=True)
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            _accept(values)
+            document = function(**{name: values[name] for name in own.parameters})  # type: ignore[call-arg]
+            if document is not None:
+                options = _options.get()
+                write_document(document, output=options.output or Format.JSON, query=options.query)
+
+        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own.parameters.values()]
+        run.__signature__ = inspect.Signature([*parameters, *_PARAMETERS])  # type: ignore[attr-defined]
+        app.command(name)(run)
+        return function
+
+    return decorate
+
+
+def open_workspace() -> Workspace:
+    """The workspace that the command line means: that of `--path`, or of the working directory."""
+    from naiad.workspace.workspace import Workspace, find_root
+
+    path = _options.get().path
+    if path is None:
+        return Workspace.open()
+    if not path.is_dir():
+        raise UsageError(f"--path must name a folder, and {path} is none")
+    return Workspace(find_root(path))
+
+
+def parse_labels(given: list[str] | None, *, option: str) -> dict[str, str]:
+    """The values of a repeated `--tag k=v`.
+
+    Raises:
+        UsageError: when one has no `=`, or no key before it.
+    """
+    labels = {}
+    for text in given or []:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise UsageError(f"{option} must be key=value, not '{text}'")
+        labels[key] = value
+    return labels
+
+
+def parse_label_filter(given: list[str] | None) -> dict[str, str | None]:
+    """The values of a repeated `--tag` that selects: `k=v`, or `k` for any value."""
+    pairs = (text.partition("=") for text in given or [])
+    return {key: value if equals else None for key, equals, value in pairs}
+
+
+def _accept(values: dict[str, Any]) -> None:
+    given = {field.name: values[field.name] for field in fields(CommonOptions) if values[field.name] is not None}
+    options = replace(_options.get(), **given)
+    _options.set(options)
+    set_up_logging(options.log_level)
+    if options.query is not None:
+        check_query(options.query)
+
+
+_PARAMETERS: Final = [
+    parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+    for parameter in inspect.signature(CommonOptions, eval_str=True).parameters.values()
+]

@@ -1,0 +1,111 @@
+"""The `naiad` command: finds the noun, runs it, and turns what went wrong into a sentence and an exit status.
+
+How a noun is added: a row in `NOUNS`, and a module with `app: typer.Typer` in it.
+- The module is imported only when its noun is on the command line, so `naiad --help` and `naiad serve` stay quick.
+  It should import what is heavy (SQLAlchemy, the engine) inside its functions all the same: its own `--help` uses it.
+- A noun with verbs (`model`, `service`) makes its app with `naiad.cli.common.noun_app` and its verbs with
+  `naiad.cli.common.command`, which adds the options that all verbs share (`--output`, `--query`, `--path`, …) and
+  prints what the function returns. `serve` is one command: a plain `typer.Typer()` with a single `@app.command()`.
+- `model deploy` lies in a module of its own, `naiad.cli.deploy`: a function `deploy` whose parameters are typer's,
+  which `naiad.cli.model` adds to its verbs.
+- Functions raise `NaiadError`s and let them pass. Exit status: 0; 1 for what failed; 2 for a command line that cannot
+  be understood; 130 after Ctrl-C. Data goes to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+import naiad
+from naiad.cli.report import report_error, report_unexpected, report_usage_error
+from naiad.errors import NaiadError, UsageError
+
+
+class Noun(NamedTuple):
+    """Where a noun's `app` is, and its line in the help."""
+
+    module: str
+    help: str
+
+
+NOUNS: Final = {
+    "serve": Noun("naiad.cli.serve", "Serve a model repository over HTTP, gRPC and metrics"),
+    "model": Noun("naiad.cli.model", "Register, list, download, deploy and delete models"),
+    "service": Noun("naiad.cli.service", "Show, call, update and delete deployed services"),
+}
+
+
+class _Nouns(TyperGroup):
+    """A group that shows every noun and imports the one that is used."""
+
+    # The types of what typer passes here are private to it.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        assert name is not None
+        return name, typer.main.get_command(importlib.import_module(NOUNS[name].module).app), rest
+
+
+app = typer.Typer(cls=_Nouns, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.callback(help="Serve machine-learning models: Triton's protocols, Azure ML's life cycle")
+def _naiad(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=lambda given: _show_version(given), is_eager=True, help="Show the version"),
+    ] = False,
+) -> None:
+    pass
+
+
+def _show_version(given: bool) -> None:
+    if given:
+        typer.echo(f"naiad {naiad.__version__}")
+        raise typer.Exit
+
+
+def _list_noun(name: str, noun: Noun) -> None:
+    @app.command(name, help=noun.help)
+    def shown_in_the_help_only() -> None:
+        """Never runs: `_Nouns` puts the real command in its place."""
+
+
+for _name, _noun in NOUNS.items():
+    _list_noun(_name, _noun)
+
+
+def main() -> None:
+    """The entry point: runs the command line and exits."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after `naiad`; a leading `ml`, as in `az ml model …`, changes nothing.
+
+    Returns:
+        The exit status.
+    """
+    words = list(arguments[1:] if arguments[:1] == ["ml"] else arguments)
+    try:
+        status = typer.main.get_command(app).main(words, prog_name="naiad", standalone_mode=False)
+    except NaiadError as error:
+        report_error(error)
+        return 2 if isinstance(error, UsageError) else 1
+    except typer.TyperException as error:
+        report_usage_error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:
+        report_unexpected(error)
+        return 1
+    return status if isinstance(status, int) else 0
