@@ -22,43 +22,23 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-_PANEL: Final = "Common options"
-
 
 @dataclass(frozen=True, slots=True)
 class CommonOptions:
     """What the shared options say; None where they are not given."""
 
-    output: Annotated[
-        Format | None, typer.Option("--output", "-o", help="Output format; json if left out", rich_help_panel=_PANEL)
-    ] = None
-    query: Annotated[
-        str | None, typer.Option("--query", help="JMESPath expression of the part to print", rich_help_panel=_PANEL)
-    ] = None
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            "--path", help="Project folder, whose workspace to use", rich_help_panel=_PANEL, show_default=False
-        ),
-    ] = None
-    workspace_name: Annotated[
-        str | None, typer.Option("--workspace-name", "-w", help="Accepted and not used", rich_help_panel=_PANEL)
-    ] = None
-    resource_group: Annotated[
-        str | None, typer.Option("--resource-group", "-g", help="Accepted and not used", rich_help_panel=_PANEL)
-    ] = None
-    subscription_id: Annotated[
-        str | None, typer.Option("--subscription-id", help="Accepted and not used", rich_help_panel=_PANEL)
-    ] = None
-    verbose: Annotated[
-        bool | None, typer.Option("--verbose", help="Show informational messages", rich_help_panel=_PANEL)
-    ] = None
+    output: Annotated[Format | None, typer.Option("--output", "-o", help="Output format; json if left out.")] = None
+    query: Annotated[str | None, typer.Option("--query", help="JMESPath expression of the part to print.")] = None
+    path: Annotated[Path | None, typer.Option("--path", help="Project folder, whose workspace is used.")] = None
+    verbose: Annotated[bool | None, typer.Option("--verbose", help="Show informational messages too.")] = None
     only_show_errors: Annotated[
-        bool | None, typer.Option("--only-show-errors", help="Show no notes and no warnings", rich_help_panel=_PANEL)
+        bool | None, typer.Option("--only-show-errors", help="Show neither notes nor warnings.")
     ] = None
-    debug: Annotated[
-        bool | None, typer.Option("--debug", help="Show everything, tracebacks included", rich_help_panel=_PANEL)
-    ] = None
+    debug: Annotated[bool | None, typer.Option("--debug", help="Show everything, tracebacks included.")] = None
+    # Azure ML's commands name their workspace so; here the folder says which it is.
+    workspace_name: Annotated[str | None, typer.Option("--workspace-name", "-w", hidden=True)] = None
+    resource_group: Annotated[str | None, typer.Option("--resource-group", "-g", hidden=True)] = None
+    subscription_id: Annotated[str | None, typer.Option("--subscription-id", hidden=True)] = None
 
     @property
     def log_level(self) -> int:
@@ -72,19 +52,34 @@ class CommonOptions:
 _options: ContextVar[CommonOptions] = ContextVar("naiad_common_options", default=CommonOptions())  # noqa: B039 - frozen
 
 
+APP_SETTINGS: Final[dict[str, Any]] = {
+    "rich_markup_mode": None,  # rich's help takes 250 ms to draw
+    "invoke_without_command": True,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+"""How every app of the command line is made."""
+
+
 def noun_app(help: str) -> typer.Typer:
     """The app of a noun; the shared options may also stand between noun and verb."""
-    app = typer.Typer(
-        help=help, no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
-    )
+    app = typer.Typer(help=help, add_completion=False, **APP_SETTINGS)
 
-    def callback(**values: Any) -> None:
+    def callback(context: typer.Context, **values: Any) -> None:
         _options.set(CommonOptions())
         _accept(values)
+        show_help_without_command(context)
 
-    callback.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    callback.__signature__ = inspect.Signature([context, *_PARAMETERS])  # type: ignore[attr-defined]
     app.callback()(callback)
     return app
+
+
+def show_help_without_command(context: typer.Context) -> None:
+    """A noun, or `naiad`, alone: show what could follow, and fail as for any incomplete command line."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:

@@ -5,7 +5,8 @@ How a noun is added: a row in `NOUNS`, and a module with `app: typer.Typer` in i
   It should import what is heavy (SQLAlchemy, the engine) inside its functions all the same: its own `--help` uses it.
 - A noun with verbs (`model`, `service`) makes its app with `naiad.cli.common.noun_app` and its verbs with
   `naiad.cli.common.command`, which adds the options that all verbs share (`--output`, `--query`, `--path`, …) and
-  prints what the function returns. `serve` is one command: a plain `typer.Typer()` with a single `@app.command()`.
+  prints what the function returns. `serve` is one command: `typer.Typer(**APP_SETTINGS)` (from `naiad.cli.common`)
+  with a single `@app.command()`.
 - `model deploy` lies in a module of its own, `naiad.cli.deploy`: a function `deploy` whose parameters are typer's,
   which `naiad.cli.model` adds to its verbs.
 - Functions raise `NaiadError`s and let them pass. Exit status: 0; 1 for what failed; 2 for a command line that cannot
@@ -23,6 +24,7 @@ import typer
 from typer.core import TyperGroup
 
 import naiad
+from naiad.cli.common import APP_SETTINGS, show_help_without_command
 from naiad.cli.report import report_error, report_unexpected, report_usage_error
 from naiad.errors import NaiadError, UsageError
 
@@ -51,17 +53,20 @@ class _Nouns(TyperGroup):
         return name, typer.main.get_command(importlib.import_module(NOUNS[name].module).app), rest
 
 
-app = typer.Typer(cls=_Nouns, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(cls=_Nouns, **APP_SETTINGS)
 
 
 @app.callback(help="Serve machine-learning models: Triton's protocols, Azure ML's life cycle")
 def _naiad(
+    context: typer.Context,
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=lambda given: _show_version(given), is_eager=True, help="Show the version"),
+        typer.Option(
+            "--version", callback=lambda given: _show_version(given), is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    pass
+    show_help_without_command(context)
 
 
 def _show_version(given: bool) -> None:

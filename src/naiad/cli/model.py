@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 app = noun_app("Register, list, download, deploy and delete models")
 
 ModelId = Annotated[str, typer.Option("--model-id", "-i", help="Id, name:version; a name alone is its latest version")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tag, key=value; may be repeated", show_default=False)]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag; may be repeated")]
 Properties = Annotated[
-    list[str] | None, typer.Option("--property", help="Property, key=value; may be repeated", show_default=False)
+    list[str] | None, typer.Option("--property", metavar="KEY=VALUE", help="Property; may be repeated")
 ]
 Cores = Annotated[float | None, typer.Option("--cpu-cores", "--cc", help="Cores a service of this model should have")]
 Memory = Annotated[float | None, typer.Option("--memory-gb", "--gb", help="Memory it should have, in GB")]
@@ -82,9 +82,12 @@ def list_models(
     model_name: Annotated[str | None, typer.Option("--model-name", "-n", help="Only versions of this model")] = None,
     latest: Annotated[bool, typer.Option("--latest", help="Only the newest version of each model")] = False,
     model_framework: Annotated[str | None, typer.Option(help="Only models of this framework")] = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", help="Only with this tag, key or key=value")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Only with this tag; KEY alone for any value")
+    ] = None,
     property: Annotated[
-        list[str] | None, typer.Option("--property", help="Only with this property, key or key=value")
+        list[str] | None,
+        typer.Option("--property", metavar="KEY=VALUE", help="Only with this property; KEY alone for any value"),
     ] = None,
 ) -> list[dict[str, Any]]:
     """List the registered models."""
@@ -121,9 +124,11 @@ def show(
 @command(app, "update")
 def update(
     model_id: ModelId,
-    add_tag: Annotated[list[str] | None, typer.Option(help="Tag to set, key=value; may be repeated")] = None,
-    remove_tag: Annotated[list[str] | None, typer.Option(help="Tag to remove, key; may be repeated")] = None,
-    add_property: Annotated[list[str] | None, typer.Option(help="Property to add, key=value; may be repeated")] = None,
+    add_tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Tag to set; may be repeated")] = None,
+    remove_tag: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Tag to remove; may be repeated")] = None,
+    add_property: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Property to add; may be repeated")
+    ] = None,
     description: Annotated[str | None, typer.Option("--description", "-d", help="What the model is")] = None,
     cpu_cores: Cores = None,
     memory_gb: Memory = None,

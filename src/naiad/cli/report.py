@@ -36,10 +36,8 @@ def report_error(error: NaiadError) -> None:
 
 def report_usage_error(error: typer.TyperException) -> None:
     """What is wrong with the command line, and which help tells what is right."""
-    message = error.format_message().rstrip(".")
-    if not message:
-        return  # a noun without a verb: its help has been shown
-    _write("error", message, "red")
+    # typer lets pydantic convert values, and pydantic puts its own words before the reason.
+    _write("error", error.format_message().replace("Value error, ", "").rstrip("."), "red")
     context = getattr(error, "ctx", None)
     if context is not None:
         typer.echo(err=True)
