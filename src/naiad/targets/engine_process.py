@@ -1,0 +1,191 @@
+"""One engine process, from its start to its end: its output, its readiness, its health, the cause of its death."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from naiad.targets.process import ProcessId, marked_environment
+from naiad.targets.service_log import ServiceLog
+
+READY_NAME: Final = "ready.json"
+_KEPT_LINES: Final = 200
+_SHOWN_LINES: Final = 20
+_MAX_LINE_BYTES: Final = 65536
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an engine ended: a sentence, and what its own hint says to do about it."""
+
+    error: str
+    hint: str | None = None
+
+
+class EngineProcess:
+    """A started engine. Its output goes to the service's log; the end of it is kept to tell why it died.
+
+    Attributes:
+        id: which process it is.
+        started_s: when, on the monotonic clock.
+        ended: done when the process has ended and its output is written.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, directory: Path, log: ServiceLog) -> None:
+        self._process = process
+        self._ready_file = directory / READY_NAME
+        self._log = log
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._output = asyncio.create_task(self._copy_output())
+        self.id = ProcessId.of(process.pid)
+        self.started_s = time.monotonic()
+        self.ended = asyncio.create_task(self._wait())
+
+    @classmethod
+    async def start(cls, command: Sequence[str], *, port: int, directory: Path, log: ServiceLog) -> Self:
+        """Start the command with the options that differ from start to start.
+
+        Args:
+            command: the engine's command line.
+            port: where it must answer; 0 for any free port.
+            directory: the service's directory; the ready file is written there.
+            log: where its output goes.
+
+        Raises:
+            OSError: when the command cannot be started.
+        """
+        ready_file = directory / READY_NAME
+        ready_file.unlink(missing_ok=True)
+        options = ("--http-port", str(port), "--metrics-port", "0", "--ready-file", str(ready_file))
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *options,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=marked_environment(directory),
+            preexec_fn=_end_with_parent(os.getpid()),
+        )
+        return cls(process, directory, log)
+
+    def ports(self) -> tuple[int, int] | None:
+        """The HTTP and the metrics port once the engine is ready; None before."""
+        try:
+            ready = json.loads(self._ready_file.read_bytes())
+        except FileNotFoundError:
+            return None
+        return (int(ready["http"]), int(ready["metrics"])) if ready["pid"] == self.id.pid else None
+
+    async def stop(self, *, timeout_s: float) -> None:
+        """Ask the process to drain and end; after `timeout_s` end it."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        await asyncio.wait((self.ended,), timeout=timeout_s)
+        if not self.ended.done():
+            self._log.event("W", f"Engine (pid {self.id.pid}) still runs {timeout_s:g} s after SIGTERM: it is killed")
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End the process now."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self.ended
+
+    def cause_of_death(self) -> Cause:
+        """Why the process ended: its own last `error:` sentence, else how it ended and its last lines."""
+        return _told(self._lines) or Cause(_how_it_ended(self._process.returncode, list(self._lines)))
+
+    async def _wait(self) -> None:
+        await self._process.wait()
+        # A child of the engine may hold the pipe open after it: wait shortly for the rest of the output.
+        await asyncio.wait((self._output,), timeout=1)
+        self._output.cancel()
+
+    async def _copy_output(self) -> None:
+        stream = self._process.stdout
+        assert stream is not None
+        rest = b""
+        while chunk := await stream.read(_MAX_LINE_BYTES):
+            whole, newline, rest = (rest + chunk).rpartition(b"\n")
+            if not newline and len(rest) >= _MAX_LINE_BYTES:
+                whole, rest = rest, b""
+            if whole:
+                self._keep(whole)
+        if rest:
+            self._keep(rest)
+
+    def _keep(self, lines: bytes) -> None:
+        self._log.write(lines + b"\n")
+        self._lines.extend(lines.decode(errors="replace").splitlines()[-_KEPT_LINES:])
+
+
+def _told(lines: Sequence[str]) -> Cause | None:
+    """The sentence after the last `error:` and the one after a following `hint:`, each of one or more lines."""
+    starts = [index for index, line in enumerate(lines) if line.startswith("error: ")]
+    if not starts:
+        return None
+    error, _, hint = "\n".join(list(lines)[starts[-1] :]).removeprefix("error: ").partition("\nhint: ")
+    return Cause(error.strip(), hint.strip() or None)
+
+
+def _how_it_ended(returncode: int | None, lines: list[str]) -> str:
+    if returncode is not None and returncode < 0:
+        how = f"The engine was killed by {signal.Signals(-returncode).name}"
+    else:
+        how = f"The engine exited with code {returncode}"
+    shown = "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
+    return f"{how}; its last lines were:\n{shown}" if shown else f"{how} without a word"
+
+
+def _end_with_parent(parent: int) -> Callable[[], None] | None:
+    """What the child does before it becomes the engine, so that it drains and ends when the supervisor is killed."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def before_exec() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # it died before the kernel was asked
+            os._exit(1)
+
+    return before_exec
+
+
+async def ask_health(*, address: str, port: int, key: str | None, timeout_s: float) -> bool | None:
+    """Ask `/v2/health/ready`.
+
+    Args:
+        address: the engine's.
+        port: the engine's HTTP port.
+        key: a key, when requests need one.
+        timeout_s: how long the answer may take.
+
+    Returns:
+        Whether the engine says that it is ready; None when it did not answer at all.
+    """
+    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
+    request = f"GET /v2/health/ready HTTP/1.1\r\nHost: {address}:{port}\r\n{authorization}Connection: close\r\n\r\n"
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(address, port)
+            try:
+                writer.write(request.encode())
+                status_line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError):
+        return None
+    parts = status_line.split()
+    return parts[1] == b"200" if len(parts) > 1 else None

@@ -1,0 +1,113 @@
+"""What the supervisor knows of its service, in a file that is always whole; and who the supervisor is."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from naiad.errors import ConflictError
+from naiad.targets.process import ProcessId
+
+STATE_NAME: Final = "state.json"
+LOCK_NAME: Final = "supervisor.lock"
+
+State = Literal["deploying", "running", "restarting", "failed"]
+"""Azure ML's words for a local service (azure-ml.md §2.7), and one for what happens between two engines."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """One moment of a service.
+
+    Attributes:
+        state: `deploying` until the first engine is ready, `running`, `restarting` from an engine's death until the
+            next one is ready, `failed` when no engine will come any more.
+        engine: the engine, while there is one.
+        port: where the service answers; None until the first engine has told.
+        metrics_port: where its metrics are; another one after each restart.
+        restarts: engines that were started because one died.
+        healthy: whether the engine answered the last health question with yes.
+        ready_s: seconds from the engine's start until it was ready.
+        error: why the service failed or restarts.
+        hint: what to do about it, in the engine's words.
+        updated_time_s: seconds since the epoch.
+    """
+
+    state: State
+    engine: ProcessId | None = None
+    port: int | None = None
+    metrics_port: int | None = None
+    restarts: int = 0
+    healthy: bool = False
+    ready_s: float | None = None
+    error: str | None = None
+    hint: str | None = None
+    updated_time_s: float = dataclasses.field(default_factory=time.time)
+
+
+def write_state(directory: Path, state: ServiceState) -> None:
+    """Replace `state.json`; a reader sees the old one or the new one, whole."""
+    write_private(directory / STATE_NAME, dataclasses.asdict(state))
+
+
+def read_state(directory: Path) -> ServiceState | None:
+    """The last written state; None when there is none or it cannot be read."""
+    try:
+        values = json.loads((directory / STATE_NAME).read_bytes())
+        engine = values.pop("engine")
+        return ServiceState(**values, engine=ProcessId(**engine) if engine is not None else None)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+class SupervisorLock:
+    """Makes a supervisor the only one of its service, and says who it is: `supervisor.lock`.
+
+    Args:
+        directory: the service's directory.
+
+    Raises:
+        ConflictError: when another process holds it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._file = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise ConflictError(f"Another supervisor runs the service in {directory}") from None
+
+    def claim(self) -> None:
+        """Say that the calling process is the supervisor; it holds the lock as long as it lives."""
+        content = json.dumps(dataclasses.asdict(ProcessId.of(os.getpid()))).encode()
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, content, 0)
+
+
+def read_supervisor(directory: Path) -> ProcessId | None:
+    """Who claimed the service's lock last; whether it still lives is `ProcessId.find`'s to tell."""
+    try:
+        return ProcessId(**json.loads((directory / LOCK_NAME).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_private(path: Path, values: dict[str, Any]) -> None:
+    """Write a JSON file that only its owner can read, atomically.
+
+    Args:
+        path: the file.
+        values: what can be JSON.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(values, file, indent=2)
+    os.replace(temporary, path)
