@@ -1,0 +1,146 @@
+"""Measurements: contenders take turns, so that what changes on the machine in between touches all of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from benchmarks.contenders import Contender, ServerContender
+from benchmarks.load import Load
+from benchmarks.rows import LOAD_ROWS, MEMORY, READY, FootprintRow, LoadRow
+from benchmarks.server import Server
+
+Run = TypeVar("Run")
+WARM_UP_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One contender in one row: medians over its runs.
+
+    Attributes:
+        value: inferences per second, seconds or megabytes.
+        p50_us, p99_us: latencies; None in rows without load.
+        errors: of all runs together.
+        runs: the values of the runs, in order.
+    """
+
+    value: float
+    p50_us: float | None
+    p99_us: float | None
+    errors: int
+    runs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """A row that was measured.
+
+    Attributes:
+        name, title, unit, budget: the row's; the unit of load rows is `1/s`.
+        contenders: summaries by contender, naiad's first.
+        ratio: how many times better naiad is, the median over pairs of runs that were made one after the other;
+            None when naiad ran alone.
+    """
+
+    name: str
+    title: str
+    unit: str
+    budget: float
+    contenders: dict[str, Summary]
+    ratio: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the budget is met; None without a peer."""
+        return None if self.ratio is None else self.ratio >= self.budget
+
+    @property
+    def errors(self) -> int:
+        """Answers that were not successes, and connections that failed, of all contenders."""
+        return sum(summary.errors for summary in self.contenders.values())
+
+
+def measure_load(row: LoadRow, contenders: Sequence[Contender], *, runs: int, seconds: int) -> RowResult:
+    """Check one answer of each contender, warm each up, then load them in turn.
+
+    Args:
+        row: what to send.
+        contenders: naiad, and its peer if there is one.
+        runs: how many times each is loaded.
+        seconds: how long each time.
+    """
+    for contender in contenders:
+        contender.check(row)
+        contender.load(row, WARM_UP_S)
+    loads = _in_turn([_loader(contender, row, seconds) for contender in contenders], runs)
+    summaries = {contender.name: _summarise(one) for contender, one in zip(contenders, loads, strict=True)}
+    rates = [[load.rate for load in one] for one in loads]
+    ratio = _median_ratio(rates[0], rates[1]) if len(rates) == 2 else None
+    return RowResult(row.name, row.title, "1/s", row.budget, summaries, ratio)
+
+
+def measure_footprint(start: Sequence[Callable[[], Server]], *, runs: int) -> list[RowResult]:
+    """Start each server in turn, alone on the machine; note when it is ready and, after one inference, its memory.
+
+    Args:
+        start: makes a server over a repository that holds `tiny` alone; naiad, and its peer if there is one.
+        runs: how many times each is started.
+    """
+    footprints = _in_turn([_starter(one) for one in start], runs)
+    names = [one[0][0] for one in footprints]
+    results = []
+    for column, row in enumerate((READY, MEMORY), start=1):
+        values = [[float(run[column]) for run in one] for one in footprints]
+        results.append(_footprint_result(row, names, values))
+    return results
+
+
+def _loader(contender: Contender, row: LoadRow, seconds: int) -> Callable[[], Load]:
+    return lambda: contender.load(row, seconds)
+
+
+def _starter(make: Callable[[], Server]) -> Callable[[], tuple[str, float, float]]:
+    def start() -> tuple[str, float, float]:
+        with make() as server:
+            ServerContender(server).check(LOAD_ROWS[0])
+            return server.name, server.ready_after_s, server.resident_bytes() / 1e6
+
+    return start
+
+
+def _in_turn(measurements: Sequence[Callable[[], Run]], runs: int) -> list[list[Run]]:
+    """Each measurement `runs` times: A B, B A, A B, …, so that neither always comes first."""
+    results: list[list[Run]] = [[] for _ in measurements]
+    order = list(range(len(measurements)))
+    for _ in range(runs):
+        for index in order:
+            results[index].append(measurements[index]())
+        order.reverse()
+    return results
+
+
+def _median_ratio(better: Sequence[float], worse: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(better, worse, strict=True))
+
+
+def _summarise(loads: Sequence[Load]) -> Summary:
+    return Summary(
+        value=statistics.median(load.rate for load in loads),
+        p50_us=statistics.median(load.p50_us for load in loads),
+        p99_us=statistics.median(load.p99_us for load in loads),
+        errors=sum(load.errors for load in loads),
+        runs=tuple(load.rate for load in loads),
+    )
+
+
+def _footprint_result(row: FootprintRow, names: Sequence[str], values: Sequence[Sequence[float]]) -> RowResult:
+    summaries = {
+        name: Summary(statistics.median(runs), None, None, 0, tuple(runs))
+        for name, runs in zip(names, values, strict=True)
+    }
+    # Here less is better, so the peer's number is the numerator.
+    ratio = _median_ratio(values[1], values[0]) if len(values) == 2 else None
+    return RowResult(row.name, row.title, row.unit, row.budget, summaries, ratio)
