@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections import deque
@@ -64,58 +65,58 @@ def previous_log(path: Path) -> Path:
 
 def tail(directory: Path, *, num_lines: int) -> str:
     """The last lines of a service's log, across the turn-over; empty when there is no log."""
-    if num_lines <= 0:
-        return ""
-    lines: deque[str] = deque(maxlen=num_lines)
-    path = directory / LOG_NAME
-    for part in (previous_log(path), path):
-        try:
-            with part.open(encoding="utf-8", errors="replace") as file:
-                lines.extend(file)
-        except FileNotFoundError:
-            continue
-    return "".join(lines)
+    with _open(directory / LOG_NAME) as file:
+        return _last_lines(file, directory, num_lines)
 
 
-def follow(directory: Path, *, ended: Callable[[], bool], poll_s: float = 0.2) -> Iterator[str]:
-    """What is appended from now on, as it comes.
+def follow(directory: Path, *, num_lines: int, ended: Callable[[], bool], poll_s: float = 0.2) -> Iterator[str]:
+    """The last lines of a service's log, and then what is appended, as it comes.
 
     Args:
         directory: the service's directory.
+        num_lines: how many of the lines that are there.
         ended: asked while nothing comes; true ends the iteration after what was written before.
         poll_s: seconds between looks.
     """
     path = directory / LOG_NAME
-    file = _open_or_none(path)
-    if file is not None:
-        file.seek(0, os.SEEK_END)
-    while True:
-        # Asked before reading: what was written before the end is still read after the answer.
-        last = ended()
-        file = file or _open_or_none(path)
-        chunk = file.read() if file is not None else ""
-        if chunk:
-            yield chunk
-        elif file is not None and _turned_over(file.fileno(), path):
-            file.close()
-            file = None
-        elif last:
-            break
-        else:
-            time.sleep(poll_s)
-    if file is not None:
+    file = _open(path)
+    try:
+        yield _last_lines(file, directory, num_lines)
+        while True:
+            # Asked before reading: what was written before the end is still read after the answer.
+            last = ended()
+            if chunk := file.read():
+                yield chunk
+            elif _turned_over(file, path):
+                file.close()
+                file = _open(path)
+            elif last:
+                return
+            else:
+                time.sleep(poll_s)
+    finally:
         file.close()
 
 
-def _open_or_none(path: Path) -> TextIO | None:
+def _last_lines(file: TextIO, directory: Path, num_lines: int) -> str:
+    lines: deque[str] = deque(maxlen=max(num_lines, 0))
+    with _open(previous_log(directory / LOG_NAME)) as previous:
+        lines.extend(previous)
+    lines.extend(file)
+    return "".join(lines)
+
+
+def _open(path: Path) -> TextIO:
+    """The file, or an empty one where there is none yet."""
     try:
         return path.open(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return None
+        return io.StringIO()
 
 
-def _turned_over(descriptor: int, path: Path) -> bool:
+def _turned_over(file: TextIO, path: Path) -> bool:
     try:
-        return os.fstat(descriptor).st_ino != path.stat().st_ino
+        there = path.stat()
     except FileNotFoundError:
         return False
+    return isinstance(file, io.StringIO) or os.fstat(file.fileno()).st_ino != there.st_ino

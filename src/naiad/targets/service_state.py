@@ -1,9 +1,8 @@
-"""What the supervisor knows of its service, in a file that is always whole; and who the supervisor is."""
+"""What the supervisor knows of its service, in a file that is always whole: `state.json`."""
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import time
@@ -11,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from naiad.errors import ConflictError
 from naiad.targets.process import ProcessId
 
 STATE_NAME: Final = "state.json"
-LOCK_NAME: Final = "supervisor.lock"
 
 State = Literal["deploying", "running", "restarting", "failed"]
 """Azure ML's words for a local service (azure-ml.md §2.7), and one for what happens between two engines."""
@@ -63,39 +60,6 @@ def read_state(directory: Path) -> ServiceState | None:
         engine = values.pop("engine")
         return ServiceState(**values, engine=ProcessId(**engine) if engine is not None else None)
     except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-class SupervisorLock:
-    """Makes a supervisor the only one of its service, and says who it is: `supervisor.lock`.
-
-    Args:
-        directory: the service's directory.
-
-    Raises:
-        ConflictError: when another process holds it.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._file = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise ConflictError(f"Another supervisor runs the service in {directory}") from None
-
-    def claim(self) -> None:
-        """Say that the calling process is the supervisor; it holds the lock as long as it lives."""
-        content = json.dumps(dataclasses.asdict(ProcessId.of(os.getpid()))).encode()
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, content, 0)
-
-
-def read_supervisor(directory: Path) -> ProcessId | None:
-    """Who claimed the service's lock last; whether it still lives is `ProcessId.find`'s to tell."""
-    try:
-        return ProcessId(**json.loads((directory / LOCK_NAME).read_bytes()))
-    except (OSError, ValueError, TypeError):
         return None
 
 

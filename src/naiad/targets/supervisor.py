@@ -23,8 +23,9 @@ from naiad.errors import NaiadError
 from naiad.targets.engine_process import Cause, EngineProcess, ask_health
 from naiad.targets.launch import HTTP_ADDRESS, Launch
 from naiad.targets.process import kill_service_processes
+from naiad.targets.process_lock import ProcessLock, supervisor_lock_path
 from naiad.targets.service_log import LOG_NAME, ServiceLog
-from naiad.targets.service_state import ServiceState, SupervisorLock, write_state
+from naiad.targets.service_state import ServiceState, write_state
 from naiad.workspace.keys import ServiceKeys
 
 READY_POLL_S: Final = 0.02
@@ -193,7 +194,7 @@ def main(arguments: list[str]) -> int:
     directory = Path(argument).resolve()
     try:
         launch = Launch.read(directory)
-        lock = SupervisorLock(directory)
+        lock = ProcessLock(supervisor_lock_path(directory))
     except NaiadError as error:
         sys.stderr.write(f"error: {error.message}\n")
         return 1
