@@ -1,0 +1,333 @@
+"""One HTTP/1.1 connection: bytes in, requests to the application one at a time, answers out in order.
+
+Heads are found and looked up by hand, bodies larger than a read go straight from the socket into a buffer of their own
+size, and llhttp streams whatever comes in chunks (DESIGN §3.4; fast-path.md points 3–5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from naiad.backends.base import Array
+from naiad.engine.execution import clock_ns
+from naiad.engine.request import InferRequest
+from naiad.errors import (
+    HeaderFieldsTooLargeError,
+    InternalError,
+    NaiadError,
+    RequestTimeoutError,
+    UnavailableError,
+)
+from naiad.server.chunked import ChunkedReader
+from naiad.server.request_head import RequestHead
+from naiad.server.response import Response, error_response
+
+if TYPE_CHECKING:
+    from naiad.server.http_server import HttpServer
+
+logger = logging.getLogger(__name__)
+
+_RECEIVE_BYTES: Final = 1 << 18
+_MAX_WAITING_BYTES: Final = 1 << 16
+_COPY_BELOW_BYTES: Final = 1 << 14
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+# Reads on one loop never overlap, so all connections share one buffer until they know what they are reading.
+_shared_buffer = bytearray(_RECEIVE_BYTES)
+_shared_view = memoryview(_shared_buffer)
+
+
+class HttpConnection(asyncio.BufferedProtocol):
+    """A client's connection.
+
+    Args:
+        server: limits, keys and routes.
+
+    Attributes:
+        request: the inference request that is being answered, for cancelling.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_received",
+        "_busy",
+        "_chunks",
+        "_closing",
+        "_head",
+        "_reading_paused",
+        "_server",
+        "_since_ns",
+        "_transport",
+        "_waiting",
+        "_writing_paused",
+        "request",
+    )
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._head: RequestHead | None = None
+        self._waiting = b""
+        self._body: memoryview | None = None
+        self._body_received = 0
+        self._chunks: ChunkedReader | None = None
+        self._busy = False
+        self._closing = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._since_ns = clock_ns()
+        self.request: InferRequest | None = None
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there."""
+        self._transport = cast(asyncio.Transport, transport)
+        if not self._server.admit(self):
+            self._refuse(UnavailableError("the server has as many connections as it may have, try again later"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone; whatever it waited for is not needed any more."""
+        self._closing = True
+        self._release_body()
+        self._server.forget(self)
+        if self.request is not None:
+            self.request.model.scheduler.cancel(self.request)
+            self.request = None
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go: the body that is being received, or the shared buffer."""
+        if self._body is not None:
+            return self._body[self._body_received :]
+        return _shared_view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes have come."""
+        if self._body is not None:
+            self._body_received += nbytes
+            if self._body_received == len(self._body):
+                self._body_complete()
+            return
+        data = bytes(_shared_view[:nbytes])
+        if self._busy or self._writing_paused:
+            self._wait(data)
+            return
+        self._advance(self._waiting + data if self._waiting else data)
+
+    def eof_received(self) -> None:
+        """The client has closed; the transport closes too."""
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._writing_paused = False
+        if not self._busy:
+            self._proceed()
+
+    # Reading.
+
+    def _wait(self, data: bytes) -> None:
+        """Keep what came before its turn, but not without bound."""
+        self._waiting += data
+        if len(self._waiting) > _MAX_WAITING_BYTES and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _advance(self, data: bytes) -> None:
+        """Take requests out of `data` until one must be waited for."""
+        self._waiting = b""
+        while data and not (self._busy or self._closing or self._writing_paused):
+            if self._chunks is not None:
+                self._feed_chunks(data)
+                return
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                self._head_incomplete(data)
+                return
+            try:
+                head = self._server.heads.parse(data[:end])
+            except NaiadError as error:
+                self._refuse(error)
+                return
+            if head.chunked:
+                self._begin_chunks(head, data)
+                return
+            end_of_body = end + head.content_length
+            if end_of_body > len(data):
+                self._begin_body(head, data[end:])
+                return
+            body: bytes | memoryview = b""
+            if head.content_length:
+                body = data[end:end_of_body] if end_of_body < _COPY_BELOW_BYTES else memoryview(data)[end:end_of_body]
+            self._dispatch(head, body)
+            data = data[end_of_body:] if end_of_body < len(data) else b""
+        if data:
+            self._wait(data)
+
+    def _head_incomplete(self, data: bytes) -> None:
+        data = data.lstrip(b"\r\n")
+        if len(data) > self._server.heads.max_head_bytes:
+            self._refuse(
+                HeaderFieldsTooLargeError(f"request head is larger than {self._server.heads.max_head_bytes} bytes")
+            )
+            return
+        if not self._waiting:
+            self._since_ns = clock_ns()
+        self._waiting = data
+
+    def _begin_body(self, head: RequestHead, received: bytes) -> None:
+        try:
+            self._server.check_body(head)
+            self._server.reserve(head.content_length)
+        except NaiadError as error:
+            self._refuse(error)
+            return
+        if head.expects_continue:
+            self._transport.write(_CONTINUE)
+        # numpy's memory is not zeroed first, which for large tensors is worth a tenth of the time.
+        self._body = np.empty(head.content_length, np.uint8).data
+        self._body[: len(received)] = received
+        self._body_received = len(received)
+        self._head = head
+        self._since_ns = clock_ns()
+
+    def _body_complete(self) -> None:
+        head, body = self._head, self._body
+        self._release_body()
+        if head is not None and body is not None:
+            self._dispatch(head, body)
+
+    def _release_body(self) -> None:
+        if self._body is not None:
+            self._server.release(len(self._body))
+            self._body = None
+
+    def _begin_chunks(self, head: RequestHead, data: bytes) -> None:
+        """From here on llhttp reads the connection: only it knows where a chunked request ends."""
+        try:
+            self._server.check_body(head)
+        except NaiadError as error:
+            self._refuse(error)
+            return
+        if head.expects_continue:
+            self._transport.write(_CONTINUE)
+        self._chunks = ChunkedReader(self._server.heads.max_head_bytes, self._server.max_body_bytes)
+        self._since_ns = clock_ns()
+        self._feed_chunks(data)
+
+    def _feed_chunks(self, data: bytes) -> None:
+        if self._chunks is None:
+            return
+        try:
+            self._chunks.feed(data)
+        except NaiadError as error:
+            self._refuse(error)
+            return
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Go on with what has come in the meantime."""
+        while self._chunks is not None and self._chunks.complete:
+            if self._busy or self._closing or self._writing_paused:
+                return
+            head, body = self._chunks.complete.popleft()
+            self._dispatch(head, body)
+        if self._reading_paused and not (self._busy or self._closing):
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if self._waiting and not self._busy:
+            self._advance(self._waiting)
+
+    # Answering.
+
+    def _dispatch(self, head: RequestHead, body: bytes | memoryview) -> None:
+        self._head = head
+        self._since_ns = now_ns = clock_ns()
+        self._busy = True
+        try:
+            response = self._server.handle(self, head, body, now_ns)
+        except NaiadError as error:
+            response = error_response(error)
+        except Exception:
+            logger.exception("unexpected error while handling %s %r", head.method, head.path)
+            response = error_response(InternalError("unexpected internal error, see the server's log"))
+        if response is not None:
+            self._busy = False
+            self._send([self._encode(response, head)])
+
+    def _encode(self, response: Response, head: RequestHead) -> bytes:
+        encoded = response.encode(b"Connection: close\r\n" if self._closing else head.connection_field)
+        return encoded[: len(encoded) - len(response.body)] if head.method == "HEAD" else encoded
+
+    def respond(self, request: InferRequest, outputs: Sequence[Array]) -> None:
+        """An inference has its outputs."""
+        try:
+            pieces = request.plan.encode(outputs)
+        except NaiadError as error:
+            self.fail(request, error)
+            return
+        except Exception:
+            logger.exception("unexpected error while encoding outputs of '%s'", request.model.name)
+            self.fail(request, InternalError("unexpected internal error, see the server's log"))
+            return
+        field = b"Connection: close\r\n" if self._closing else self._head.connection_field if self._head else b""
+        if field:
+            pieces[0] = bytes(pieces[0]).replace(b"\r\n\r\n", b"\r\n" + field + b"\r\n", 1)
+        self._answered(pieces)
+
+    def fail(self, request: InferRequest, error: NaiadError) -> None:
+        """An inference has no outputs."""
+        if self._head is not None:
+            self._answered([self._encode(error_response(error), self._head)])
+
+    def _answered(self, pieces: list[bytes | memoryview]) -> None:
+        self.request = None
+        self._busy = False
+        self._send(pieces)
+        if self._waiting or self._reading_paused or self._chunks is not None:
+            self._proceed()
+
+    def _send(self, pieces: Sequence[Any]) -> None:
+        if len(pieces) == 1:
+            self._transport.write(pieces[0])
+        else:
+            self._transport.writelines(pieces)
+        self._since_ns = clock_ns()
+        if self._closing or (self._head is not None and not self._head.keep_alive):
+            self._closing = True
+            self._transport.close()
+
+    def _refuse(self, error: NaiadError) -> None:
+        """Answer with an error and close: what follows on the connection cannot be understood or is not wanted."""
+        self._closing = True
+        self._release_body()
+        self._transport.write(error_response(error).encode(b"Connection: close\r\n"))
+        self._transport.close()
+
+    # Time.
+
+    def close_when_answered(self) -> None:
+        """The server drains: close now if nothing is being answered, else after the answer."""
+        self._closing = True
+        if not self._busy:
+            self._transport.close()
+
+    def check_time(self, now_ns: int) -> None:
+        """Close a connection that is idle, or sends its request, for too long."""
+        if self._busy or self._closing:
+            return
+        waited_ns = now_ns - self._since_ns
+        receiving = self._body is not None or self._waiting or (self._chunks is not None and self._chunks.is_partial)
+        if receiving and waited_ns > self._server.receive_timeout_ns:
+            self._refuse(RequestTimeoutError("the request did not arrive in time"))
+        elif not receiving and waited_ns > self._server.idle_timeout_ns:
+            self._closing = True
+            self._transport.close()

@@ -1,0 +1,212 @@
+"""A listening HTTP server: connections, limits and keys around an application's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from naiad.engine.execution import clock_ns
+from naiad.errors import ContentTooLargeError, InvalidArgumentError, UnavailableError
+from naiad.server.auth import KeyRing
+from naiad.server.http1 import HttpConnection
+from naiad.server.request_head import HeadCache, RequestHead
+from naiad.server.response import Response
+
+_SWEEP_S: Final = 1.0
+_BACKLOG: Final = 2048
+
+Handler = Callable[[HttpConnection, RequestHead, "bytes | memoryview", int], "Response | None"]
+"""Answers a request, or arranges for the connection's `respond` or `fail` to be called later and returns None.
+Takes the connection, the head, the body and the monotonic time in nanoseconds at which the request was whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may ask of the server; each is a setting.
+
+    Attributes:
+        max_head_bytes: a request line and headers.
+        max_input_bytes: a JSON or raw body, and each tensor in JSON (--http-max-input-size).
+        max_body_bytes: a body with binary tensors.
+        max_receiving_bytes: all bodies that are being received at a time.
+        max_connections: open connections.
+        receive_timeout_s: from a request's first byte to its last.
+        idle_timeout_s: between requests.
+    """
+
+    max_head_bytes: int = 1 << 14
+    max_input_bytes: int = 1 << 26
+    max_body_bytes: int = 1 << 30
+    max_receiving_bytes: int = 1 << 31
+    max_connections: int = 10_000
+    receive_timeout_s: float = 60.0
+    idle_timeout_s: float = 600.0
+
+
+class HttpServer:
+    """Accepts connections and hands their requests to a handler.
+
+    Args:
+        handle: the application.
+        limits: what clients may ask.
+        keys: required of every request, when given.
+
+    Attributes:
+        connections: those that are open.
+        heads: request heads seen before.
+    """
+
+    def __init__(self, handle: Handler, *, limits: Limits, keys: KeyRing | None = None) -> None:
+        self._handle = handle
+        self._limits = limits
+        self._keys = keys
+        self._receiving_bytes = 0
+        self._listener: asyncio.Server | None = None
+        self._drained: asyncio.Event | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.connections: set[HttpConnection] = set()
+        self.heads = HeadCache(limits.max_head_bytes)
+        self.max_body_bytes = limits.max_input_bytes
+        self.receive_timeout_ns = int(limits.receive_timeout_s * 1e9)
+        self.idle_timeout_ns = int(limits.idle_timeout_s * 1e9)
+
+    async def listen(self, bound: socket.socket) -> None:
+        """Accept connections on a bound socket."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(lambda: HttpConnection(self), sock=bound, backlog=_BACKLOG)
+        self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket, and every connection as soon as nothing is being answered on it."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in tuple(self.connections):
+            connection.close_when_answered()
+
+    async def drained(self) -> None:
+        """Wait until every connection is closed."""
+        self._drained = asyncio.Event()
+        if self.connections:
+            await self._drained.wait()
+
+    def forget(self, connection: HttpConnection) -> None:
+        """A connection is closed."""
+        self.connections.discard(connection)
+        if self._drained is not None and not self.connections:
+            self._drained.set()
+
+    def close(self) -> None:
+        """Stop the housekeeping."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    # What connections ask.
+
+    def admit(self, connection: HttpConnection) -> bool:
+        """Whether one more connection may be open."""
+        if len(self.connections) >= self._limits.max_connections:
+            return False
+        self.connections.add(connection)
+        return True
+
+    def check_body(self, head: RequestHead) -> None:
+        """Whether the body behind this head may be sent at all, before anything is kept of it.
+
+        Raises:
+            UnauthorizedError: keys are on and it has none that is valid.
+            InvalidArgumentError, ContentTooLargeError: it is too large (triton.md §1.2).
+        """
+        self.authorize(head)
+        size, limit = head.content_length, self._limits.max_input_bytes
+        json_bytes = head.headers.get(b"inference-header-content-length")
+        advice = "Use --http-max-input-size to increase the limit."
+        if json_bytes is None and size > limit:
+            raise InvalidArgumentError(
+                f"request JSON size of {size} bytes exceeds the maximum allowed input size of {limit} bytes. {advice}"
+            )
+        if json_bytes == b"0" and size > limit:
+            raise InvalidArgumentError(
+                f"Raw input has a byte_size ({size} bytes) that exceeds the maximum allowed value of {limit} bytes. "
+                f"{advice}"
+            )
+        if size > self._limits.max_body_bytes:
+            raise ContentTooLargeError(
+                f"request body of {size} bytes is larger than the {self._limits.max_body_bytes} bytes that are allowed",
+                hint="--http-max-body-size sets the limit",
+            )
+
+    def authorize(self, head: RequestHead) -> None:
+        """Check a request's key, when keys are on.
+
+        Raises:
+            UnauthorizedError: it has none that is valid.
+        """
+        if self._keys is not None:
+            self._keys.check(head.headers.get(b"authorization"))
+
+    def handle(
+        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+    ) -> Response | None:
+        """Answer a request, or say None and answer later.
+
+        Raises:
+            NaiadError: the answer is an error.
+        """
+        if self._keys is not None:
+            self.authorize(head)
+        return self._handle(connection, head, body, arrived_ns)
+
+    def reserve(self, size: int) -> None:
+        """Account for a body that is going to be received.
+
+        Raises:
+            UnavailableError: too much is being received already.
+        """
+        if self._receiving_bytes + size > self._limits.max_receiving_bytes:
+            raise UnavailableError("the server is receiving as much as it may, try again later")
+        self._receiving_bytes += size
+
+    def release(self, size: int) -> None:
+        """Undo `reserve`."""
+        self._receiving_bytes -= size
+
+    def _sweep(self) -> None:
+        now_ns = clock_ns()
+        for connection in tuple(self.connections):
+            connection.check_time(now_ns)
+        if self._keys is not None:
+            self._keys.reload_if_changed()
+        self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """Take a port without answering on it yet, so that a taken one is known before models load.
+
+    Args:
+        address: to bind to.
+        port: to bind to; 0 for any that is free.
+
+    Raises:
+        UnavailableError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        family, _, _, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise UnavailableError(f"unable to listen on '{address}:{port}': {error.strerror or error}") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(target)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UnavailableError(
+                f"Socket '{address}:{port}' already in use",
+                hint="choose another port, or stop the process that holds it",
+            ) from error
+        raise UnavailableError(f"unable to listen on '{address}:{port}': {error.strerror or error}") from error
+    return bound

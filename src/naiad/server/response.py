@@ -1,0 +1,67 @@
+"""HTTP responses other than inference's hot path: a status, a body, and the head before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+
+from naiad.errors import NaiadError, UnauthorizedError
+
+JSON: Final = b"application/json"
+TEXT: Final = b"text/plain"
+
+# Triton's server gives 405 a phrase of its own.
+_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {405: b"Not Allowed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer.
+
+    Attributes:
+        status: HTTP status.
+        body: the whole body.
+        content_type: of the body; also sent with an empty one, as Triton does.
+        fields: further header lines, each ending in CRLF.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    content_type: bytes = TEXT
+    fields: bytes = b""
+
+    def encode(self, connection_field: bytes = b"") -> bytes:
+        """The bytes on the wire.
+
+        Args:
+            connection_field: the `Connection` header line, or nothing.
+        """
+        return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n%b" % (
+            self.status,
+            _PHRASES.get(self.status, b"Unknown"),
+            self.content_type,
+            len(self.body),
+            self.fields,
+            connection_field,
+            self.body,
+        )
+
+
+EMPTY: Final = Response()
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """A JSON answer, compact as Triton's."""
+    return Response(status, orjson.dumps(document), JSON)
+
+
+def error_response(error: NaiadError) -> Response:
+    """The answer that tells of an error: Triton's `{"error": …}`, with our hint where there is one."""
+    document = {"error": error.message}
+    if error.hint:
+        document["hint"] = error.hint
+    fields = b"WWW-Authenticate: Bearer\r\n" if isinstance(error, UnauthorizedError) else b""
+    return Response(error.http_status, orjson.dumps(document), JSON, fields)

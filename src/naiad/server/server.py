@@ -1,0 +1,182 @@
+"""A server process: models loaded, ports open, signals heeded, drained on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from naiad.config.settings import Settings, backend_settings
+from naiad.engine.engine import Engine
+from naiad.engine.loader import LoadSettings
+from naiad.errors import InternalError, NaiadError, UsageError
+from naiad.repository.local import LocalRepository
+from naiad.server.auth import KeyRing
+from naiad.server.http_server import HttpServer, Limits, bind
+from naiad.server.log import start_logging
+from naiad.server.metrics import MetricsRoutes
+from naiad.server.v2_routes import V2Routes
+
+logger = logging.getLogger(__name__)
+
+# A thread that returns from a runtime waits this long at most for the interpreter's lock; Python's 5 ms would be most
+# of a request's latency.
+_SWITCH_INTERVAL_S: Final = 0.0005
+
+
+def serve(settings: Settings) -> None:
+    """Run a server until it is told to stop by SIGTERM or SIGINT.
+
+    Raises:
+        NaiadError: it could not start.
+    """
+    start_logging(verbose=settings.log_verbose > 0)
+    for warning in settings.warnings:
+        logger.warning("%s", warning)
+    if not settings.model_repository:
+        raise UsageError("--model-repository must be specified", hint="naiad serve DIR, or --model-repository DIR")
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(Server(settings).run())
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None  # Windows: asyncio's own loop
+    return uvloop.Loop
+
+
+class Server:
+    """One server with its engine and listeners.
+
+    Args:
+        settings: all of them.
+
+    Raises:
+        NaiadError: a setting, a repository or the key file is not usable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        repositories = [LocalRepository(Path(path).expanduser()) for path in settings.model_repository]
+        self._engine = Engine(
+            repositories,
+            settings=LoadSettings(
+                auto_complete=not (settings.disable_auto_complete_config or settings.strict_model_config),
+                cores=_cores(),
+                backend_settings=backend_settings(settings.backend_config),
+            ),
+            load_threads=settings.model_load_thread_count,
+        )
+        limits = Limits(
+            max_head_bytes=settings.http_max_header_size,
+            max_input_bytes=settings.http_max_input_size,
+            max_body_bytes=settings.http_max_body_size,
+            max_receiving_bytes=settings.http_max_receiving_size,
+            max_connections=settings.http_max_connections,
+            receive_timeout_s=settings.http_receive_timeout_secs,
+            idle_timeout_s=settings.http_idle_timeout_secs,
+        )
+        keys = KeyRing(Path(settings.auth_keys)) if settings.auth_keys else None
+        routes = V2Routes(
+            self._engine,
+            server_id=settings.id,
+            max_input_bytes=settings.http_max_input_size,
+            strict_readiness=settings.strict_readiness,
+        )
+        self._http = HttpServer(routes.handle, limits=limits, keys=keys)
+        self._metrics = HttpServer(MetricsRoutes(self._engine).handle, limits=limits, keys=keys)
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, drain.
+
+        Raises:
+            NaiadError: it could not start.
+        """
+        settings = self._settings
+        http_socket = bind(settings.http_address, settings.http_port)
+        metrics_address = settings.metrics_address or settings.http_address
+        metrics_socket = bind(metrics_address, settings.metrics_port) if settings.allow_metrics else None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        if not await self._load():
+            return
+        # What is loaded stays; the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        await self._http.listen(http_socket)
+        ports = {"http": http_socket.getsockname()[1], "pid": os.getpid()}
+        logger.info("Started HTTPService at %s:%d", settings.http_address, ports["http"])
+        if metrics_socket is not None:
+            await self._metrics.listen(metrics_socket)
+            ports["metrics"] = metrics_socket.getsockname()[1]
+            logger.info("Started Metrics Service at %s:%d", metrics_address, ports["metrics"])
+        if settings.ready_file:
+            _write_atomically(Path(settings.ready_file), json.dumps(ports))
+        await self._stop.wait()
+        await self._drain()
+
+    async def _load(self) -> bool:
+        """Load all models; False when told to stop meanwhile."""
+        loading = asyncio.ensure_future(self._engine.load_all())
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not loading.done():
+            logger.info("told to stop while loading models")
+            loading.cancel()
+            return False
+        failures = loading.result()
+        if failures and self._settings.exit_on_error:
+            raise _failed_to_load(failures)
+        return True
+
+    async def _drain(self) -> None:
+        """Answer what was accepted, within the exit timeout; refuse the rest with a reason."""
+        timeout_s = self._settings.exit_timeout_secs
+        logger.info("stopping: waiting up to %d s for requests that are being answered", timeout_s)
+        self._http.stop_accepting()
+        self._metrics.stop_accepting()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._http.drained()
+                await self._engine.close()
+        except TimeoutError:
+            logger.warning("Exit timeout expired. Exiting immediately.")
+            self._engine.abandon()
+        self._http.close()
+        self._metrics.close()
+        logger.info("stopped")
+
+
+def _cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _failed_to_load(failures: dict[str, NaiadError]) -> NaiadError:
+    causes = "; ".join(f"'{name}': {error.message}" for name, error in sorted(failures.items()))
+    hints = [error.hint for error in failures.values() if error.hint]
+    return InternalError(
+        f"failed to load all models: {causes}",
+        hint=hints[0] if hints else "--exit-on-error=false serves the models that do load",
+    )
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InternalError(f"unable to write the ready file '{path}': {error.strerror}") from error

@@ -1,0 +1,156 @@
+"""The v2 routes over HTTP: paths to views of the engine and to inference (triton.md §1.1). No logic of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from naiad.config.render import config_json
+from naiad.engine.engine import Engine
+from naiad.errors import InvalidArgumentError, MethodNotAllowedError, NotFoundError, UnsupportedError
+from naiad.protocol import json_value
+from naiad.server import views
+from naiad.server.http1 import HttpConnection
+from naiad.server.infer_plan import plan_for, raw_request
+from naiad.server.request_head import RequestHead
+from naiad.server.response import EMPTY, JSON, Response, json_response
+
+_MODEL: Final = r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[0-9]+))?"
+_NOT_READY: Final = Response(400)
+_MODEL_NOT_READY: Final = Response(400, b'{"error":"Model version not ready"}')
+
+View = Callable[[str, str, "bytes | memoryview"], Response]
+"""Answers at once: model name, version and body in (empty where the path has none)."""
+
+
+class V2Routes:
+    """The application behind the HTTP port.
+
+    Args:
+        engine: the models.
+        server_id: what metadata calls the server.
+        max_input_bytes: the largest JSON and raw tensor (--http-max-input-size).
+        strict_readiness: ready only when every model is.
+    """
+
+    def __init__(self, engine: Engine, *, server_id: str, max_input_bytes: int, strict_readiness: bool) -> None:
+        self._engine = engine
+        self._server_id = server_id
+        self._max_input_bytes = max_input_bytes
+        self._strict_readiness = strict_readiness
+        self._table: list[tuple[str, re.Pattern[str], View | None]] = [
+            (method, re.compile(path), view)
+            for method, path, view in (
+                ("GET", "/v2", self._server_metadata),
+                ("GET", "/v2/health/live", self._live),
+                ("GET", "/v2/health/ready", self._ready),
+                ("GET", "/v2/models/stats", self._statistics),
+                ("POST", _MODEL + "/infer", None),
+                ("GET", _MODEL, self._model_metadata),
+                ("GET", _MODEL + "/ready", self._model_ready),
+                ("GET", _MODEL + "/config", self._config),
+                ("GET", _MODEL + "/stats", self._statistics),
+                ("POST", r"/v2/repository(?:/[^/]+)?/index", self._index),
+            )
+        ]
+
+    def handle(
+        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+    ) -> Response | None:
+        """Answer one request; None for an inference, whose answer comes later.
+
+        Raises:
+            NaiadError: the answer is an error.
+        """
+        route = head.route
+        if route is None:
+            route = head.route = self._find(head)
+        view, name, version = route
+        if view is not None:
+            response: Response = view(name, version, body)
+            return response
+        self._infer(connection, head, body, arrived_ns, name, version)
+        return None
+
+    def _find(self, head: RequestHead) -> tuple[View | None, str, str]:
+        # Clients that join a base URI ending in a slash with `/v2/…` send two (azure-ml.md §1 item 18).
+        path = "/" + head.path.decode("latin-1").lstrip("/")
+        known = False
+        for method, pattern, view in self._table:
+            if match := pattern.fullmatch(path):
+                known = True
+                if method == head.method:
+                    groups = match.groupdict()
+                    return view, groups.get("name") or "", groups.get("version") or ""
+        if known:
+            raise MethodNotAllowedError("Method Not Allowed")
+        raise NotFoundError("Not Found")
+
+    def _infer(
+        self,
+        connection: HttpConnection,
+        head: RequestHead,
+        body: bytes | memoryview,
+        arrived_ns: int,
+        name: str,
+        version: str,
+    ) -> None:
+        model = self._engine.model(name, version)
+        json_bytes = self._json_bytes(head, body)
+        if json_bytes:
+            plan = plan_for(model, bytes(body[:json_bytes]), max_bytes=self._max_input_bytes)
+            request = plan.request(body[json_bytes:], connection, arrived_ns)
+        else:
+            request = raw_request(model, body, connection, arrived_ns)
+        model.infer(request)
+        connection.request = request
+
+    def _json_bytes(self, head: RequestHead, body: bytes | memoryview) -> int:
+        """How much of a body is JSON; 0 means that it is the raw bytes of the only input (triton.md §1.4)."""
+        headers = head.headers
+        if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
+            raise UnsupportedError("Unsupported compression type")
+        text = headers.get(b"inference-header-content-length")
+        size = len(body)
+        if text is None:
+            return size
+        try:
+            json_bytes = int(text)
+        except ValueError:
+            raise InvalidArgumentError(
+                f"Unable to parse Inference-Header-Content-Length, got: {text.decode('latin-1')}"
+            ) from None
+        if json_bytes and not 0 < json_bytes <= size:
+            raise InvalidArgumentError(
+                f"inference header size should be in range (0, {size}), got: {text.decode('latin-1')}"
+            )
+        return json_bytes
+
+    def _server_metadata(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return json_response(views.server_metadata(self._server_id))
+
+    def _live(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return EMPTY
+
+    def _ready(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return EMPTY if self._engine.is_ready or not self._strict_readiness else _NOT_READY
+
+    def _model_metadata(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return json_response(views.model_metadata(self._engine, name, version))
+
+    def _model_ready(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return EMPTY if views.is_model_ready(self._engine, name, version) else _MODEL_NOT_READY
+
+    def _config(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return Response(200, config_json(self._engine.model(name, version).config), JSON)
+
+    def _statistics(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return json_response(views.statistics(self._engine, name, version))
+
+    def _index(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        document = json_value.parse(body) if body else {}
+        ready = document.get("ready", False) if isinstance(document, dict) else False
+        if not isinstance(ready, bool):
+            raise InvalidArgumentError("Invalid value for 'ready': expected a boolean")
+        return json_response(views.repository_index(self._engine, ready_only=ready))

@@ -1,0 +1,120 @@
+"""What the server tells about itself and its models, as plain values: the same for every transport (DESIGN §2)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from naiad import __version__
+from naiad.engine.engine import Engine
+from naiad.engine.model import Model
+from naiad.engine.statistics import Duration, ModelStatistics
+from naiad.errors import InvalidArgumentError, NaiadError
+
+EXTENSIONS: Final = (
+    "classification",
+    "schedule_policy",
+    "model_configuration",
+    "binary_tensor_data",
+    "parameters",
+    "statistics",
+)
+
+
+def server_metadata(server_id: str) -> dict[str, Any]:
+    """Name, version and extensions (triton.md §1.3)."""
+    return {"name": server_id, "version": __version__, "extensions": list(EXTENSIONS)}
+
+
+def model_metadata(engine: Engine, name: str, version: str) -> dict[str, Any]:
+    """A model's tensors as clients see them (triton.md §1.3).
+
+    Raises:
+        NotFoundError, UnavailableError: as `Engine.model`.
+    """
+    model = engine.model(name, version)
+    return {
+        "name": model.name,
+        "versions": [model.version] if version else engine.ready_versions(name),
+        "platform": model.platform,
+        "inputs": [_tensor(spec) for spec in model.inputs],
+        "outputs": [_tensor(spec) for spec in model.outputs],
+    }
+
+
+def statistics(engine: Engine, name: str = "", version: str = "") -> dict[str, Any]:
+    """The counters of one model, one version, or all (triton.md §6.3).
+
+    Raises:
+        InvalidArgumentError: there is no such model or version.
+    """
+    models = [model for model in engine.ready_models() if name in ("", model.name)]
+    if name and not models:
+        raise InvalidArgumentError(f"requested model '{name}' is not available")
+    if version:
+        models = [model for model in models if int(model.version) == int(version)]
+        if not models:
+            raise InvalidArgumentError(f"requested model version is not available for model '{name}'")
+    return {"model_stats": [_model_statistics(model) for model in models]}
+
+
+def repository_index(engine: Engine, *, ready_only: bool) -> list[dict[str, str]]:
+    """Every model version of the repositories and its state (triton.md §1.7)."""
+    entries = []
+    for name, version, status in engine.index():
+        if ready_only and status.model is None:
+            continue
+        entry = {"name": name, "version": version, "state": str(status.state), "reason": status.reason}
+        entries.append({key: value for key, value in entry.items() if value})
+    return entries
+
+
+def is_model_ready(engine: Engine, name: str, version: str) -> bool:
+    """Whether the model version answers requests."""
+    try:
+        engine.model(name, version)
+    except NaiadError:
+        return False
+    return True
+
+
+def _tensor(spec: Any) -> dict[str, Any]:
+    return {"name": spec.name, "datatype": spec.datatype.name, "shape": list(spec.shape)}
+
+
+def _model_statistics(model: Model) -> dict[str, Any]:
+    numbers: ModelStatistics = model.statistics
+    nothing = Duration()
+    durations = {
+        "success": numbers.success,
+        "fail": numbers.fail,
+        "queue": numbers.queue,
+        "compute_input": numbers.compute_input,
+        "compute_infer": numbers.compute_infer,
+        "compute_output": numbers.compute_output,
+        "cache_hit": nothing,
+        "cache_miss": nothing,
+    }
+    return {
+        "name": model.name,
+        "version": model.version,
+        "last_inference": numbers.last_inference_ms,
+        "inference_count": numbers.inference_count,
+        "execution_count": numbers.execution_count,
+        "inference_stats": {key: _duration(value) for key, value in durations.items()},
+        "response_stats": {},
+        "batch_stats": [
+            {
+                "batch_size": size,
+                "compute_input": _duration(times.compute_input),
+                "compute_infer": _duration(times.compute_infer),
+                "compute_output": _duration(times.compute_output),
+            }
+            for size, times in sorted(numbers.batches.items())
+        ],
+        "memory_usage": [],
+        "execution": {"inline": numbers.inline_count, "threaded": numbers.threaded_count},
+    }
+
+
+def _duration(duration: Duration) -> dict[str, int]:
+    return {"count": duration.count, "ns": duration.ns}
