@@ -59,10 +59,12 @@ def complete_backend(config: ModelConfig, *, name: str, entries: Collection[str]
 
 def _find_artifact(config: ModelConfig, entries: Collection[str]) -> _Artifact | None:
     rows = list(_ARTIFACTS)
-    if config.platform:
-        rows = [row for row in rows if row.platform == config.platform]
-    elif config.backend:
+    if config.backend:
         rows = [row for row in rows if row.backend == config.backend]
+    if config.platform:
+        paired = [row for row in rows if row.platform == config.platform]
+        # A pair that does not match is for validation to refuse; the backend's file name is filled all the same.
+        rows = paired or (rows if config.backend else [])
     filenames = (config.default_model_filename,) if config.default_model_filename else entries
     named = next((row for row in rows if row.filename in filenames), None)
     # Which of TensorFlow's two formats a folder holds can only be told from the file's name.

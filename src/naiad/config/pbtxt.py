@@ -61,14 +61,17 @@ def parse_json(text: str | bytes, *, source: str) -> ModelConfig:
     text = _decode(text, source)
     try:
         document = json.loads(text, object_pairs_hook=_without_repeats)
+        json.dumps(document, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise _refusal(f"{source}:{error.lineno}", error.msg) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise _refusal(source, "nested too deeply") from None
+    except UnicodeEncodeError:
+        raise _refusal(source, "a string holds half of a surrogate pair") from None
+    except ValueError as error:
         raise _refusal(source, str(error)) from None
-    if not isinstance(document, dict):
-        raise _refusal(source, f"expected a JSON object, got {type(document).__name__}")
     try:
-        return json_format.ParseDict(_canonical_enums(document, ModelConfig.DESCRIPTOR), ModelConfig())
+        return json_format.ParseDict(_canonical_object(document, ModelConfig.DESCRIPTOR), ModelConfig())
     except json_format.ParseError as error:
         message = str(error).split("\n", 1)[0]
         path = ".".join(_JSON_FIELD.findall(message))
@@ -100,28 +103,31 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _canonical_enums(document: Any, descriptor: Any) -> Any:
-    """Give enum names the case that protobuf's Python parser insists on; everything else is left for it to judge."""
+def _canonical_object(document: Any, descriptor: Any) -> Any:
+    """Make a JSON object one that protobuf's Python parser judges well.
+
+    It insists on the case of enum names, and takes any sequence for a message; everything else is left to it.
+    """
     if not isinstance(document, dict):
-        return document
+        raise json_format.ParseError(f"expected an object for {descriptor.full_name}, got {json.dumps(document)}")
     canonical = {}
     for name, value in document.items():
         field = descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
-        canonical[name] = value if field is None else _canonical_field(value, field)
+        canonical[name] = value if field is None or value is None else _canonical_field(value, field)
     return canonical
 
 
 def _canonical_field(value: Any, field: Any) -> Any:
-    if isinstance(value, list):
-        return [_canonical_field(item, field) for item in value]
     if field.enum_type is not None:
         return _canonical_enum(value, field.enum_type.values_by_name)
     if field.message_type is None:
         return value
-    if field.message_type.GetOptions().map_entry and isinstance(value, dict):
+    if field.message_type.GetOptions().map_entry:
         entry = field.message_type.fields_by_name["value"]
-        return {key: _canonical_field(item, entry) for key, item in value.items()}
-    return _canonical_enums(value, field.message_type)
+        return {k: _canonical_field(v, entry) for k, v in value.items()} if isinstance(value, dict) else value
+    if field.is_repeated:
+        return [_canonical_object(v, field.message_type) for v in value] if isinstance(value, list) else value
+    return _canonical_object(value, field.message_type)
 
 
 def _canonical_enum(value: Any, names: Mapping[str, Any]) -> Any:
@@ -150,5 +156,5 @@ def _hint(complaint: str) -> str | None:
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name.upper(), known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"expected one of: {', '.join(known)}"

@@ -37,7 +37,8 @@ def config_json(config: ModelConfig) -> bytes:
 
 def _object(message: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    for field in message.DESCRIPTOR.fields:
+    # Triton's protobuf appends the scalar of a oneof when it meets it, behind the fields that are always there.
+    for field in sorted(message.DESCRIPTOR.fields, key=_is_scalar_choice):
         if field.has_presence and not message.HasField(field.name):
             continue
         value = getattr(message, field.name)
@@ -49,6 +50,10 @@ def _object(message: Any) -> dict[str, Any]:
         else:
             document[field.name] = _value(value, field)
     return document
+
+
+def _is_scalar_choice(field: Any) -> bool:
+    return field.containing_oneof is not None and field.message_type is None
 
 
 def _value(value: Any, field: Any) -> Any:
@@ -77,7 +82,7 @@ def _number(text: str) -> Any:
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
     if text.lstrip("-").isdigit():
-        return orjson.Fragment(text)
+        return int(text)
     digits = repr(number)
     if number == 0 or 1e-6 <= abs(number) < 1e21:
         plain = format(Decimal(digits), "f")
