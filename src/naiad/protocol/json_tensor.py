@@ -115,7 +115,7 @@ def _bytes_from_json(elements: list[Any], count: int) -> Array:
         raise InternalError(_WRONG_COUNT)
     if not all(isinstance(element, str) for element in elements):
         raise InternalError("Unable to parse JSON bytes array: attempt to access JSON non-string as string")
-    return datatypes.object_array([element.encode("utf-8", "surrogateescape") for element in elements], (count,))
+    return datatypes.object_array([element.encode() for element in elements], (count,))
 
 
 def _flatten(data: list[Any]) -> Iterator[Any]:

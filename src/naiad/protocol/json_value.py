@@ -29,11 +29,9 @@ def parse(text: bytes | memoryview) -> Any:
 
 def _parse_as_triton(text: bytes) -> Any:
     try:
-        # NaN literals and invalid UTF-8 pass Triton's parser; what fails there fails here with its words.
-        return rapidjson.loads(
-            text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"),
-            number_mode=rapidjson.NM_NAN,
-        )
+        # Triton's parser skips a byte order mark, ends at a NUL, and takes NaN literals and any bytes in strings.
+        readable = text.removeprefix(b"\xef\xbb\xbf").partition(b"\0")[0].decode("utf-8", "replace")
+        return rapidjson.loads(readable, number_mode=rapidjson.NM_NAN)
     except rapidjson.JSONDecodeError as error:
         where, _, what = str(error).removeprefix("Parse error at offset ").partition(": ")
         raise InternalError(f"failed to parse the request JSON buffer: {what} at {where}") from error

@@ -58,7 +58,7 @@ class InferPlan:
             InvalidArgumentError: there are too few or too many, or a BYTES tensor is malformed.
         """
         if len(binary) != self.binary_bytes:
-            self._explain_size(len(binary))
+            raise wrong_body_size(self.model, self.header, len(binary))
         slices = self._slices
         inputs: Sequence[Buffer | None]
         inputs = [binary[part] for part in slices] if slices is not None else self._gather(binary)
@@ -133,15 +133,6 @@ class InferPlan:
         elements = string_elements(buffer, tensor.shape, name=tensor.name, model_name=self.model.name, prefix=prefix)
         return datatypes.object_array(elements, tensor.shape)
 
-    def _explain_size(self, got: int) -> None:
-        for tensor in self.header.inputs:
-            if tensor.binary_size is not None and self._spans[tensor.name][1] > got:
-                raise InvalidArgumentError(
-                    f"unexpected size for input '{tensor.name}', expecting {self._spans[tensor.name][1] - got} "
-                    f"additional bytes for model '{self.model.name}'"
-                )
-        raise InvalidArgumentError(f"unexpected additional input data for model '{self.model.name}'")
-
 
 class _Output:
     """One output of an answer: which of the model's it is, and what becomes of it."""
@@ -166,21 +157,40 @@ class _Output:
         return classify(array, self.source, self.class_count, batched=self.batched, labels=self.labels)
 
 
-def plan_for(model: Model, text: bytes, *, max_bytes: int) -> InferPlan:
+def plan_for(model: Model, text: bytes, binary_bytes: int, *, max_bytes: int) -> InferPlan:
     """The plan for a JSON header, from the model's memory when the same header came before.
 
+    Args:
+        model: the model version.
+        text: the JSON.
+        binary_bytes: how many bytes are behind it.
+        max_bytes: the largest tensor that JSON may carry.
+
     Raises:
-        NaiadError: the header is malformed or the model does not accept it.
+        NaiadError: the header is malformed, promises other bytes, or the model does not accept it.
     """
     plan: InferPlan | None = model.plans.get(text)
     if plan is None:
         header = parse_infer_header(text, max_bytes=max_bytes)
+        if _spans(header.inputs)[1] != binary_bytes:
+            raise wrong_body_size(model, header, binary_bytes)
         plan = InferPlan(model, header)
         if header.is_reusable and len(text) <= MAX_PLAN_BYTES:
             if len(model.plans) >= MAX_PLANS:
                 model.plans.clear()
             model.plans[text] = plan
     return plan
+
+
+def wrong_body_size(model: Model, header: InferHeader, got: int) -> InvalidArgumentError:
+    """The error for a body with more or fewer bytes behind its JSON than its inputs have (triton.md §1.4)."""
+    spans, _ = _spans(header.inputs)
+    for name, (_, end) in spans.items():
+        if end > got:
+            return InvalidArgumentError(
+                f"unexpected size for input '{name}', expecting {end - got} additional bytes for model '{model.name}'"
+            )
+    return InvalidArgumentError(f"unexpected additional input data for model '{model.name}'")
 
 
 def raw_request(model: Model, body: bytes | memoryview, sink: Sink, arrived_ns: int) -> InferRequest:

@@ -99,7 +99,7 @@ class V2Routes:
         model = self._engine.model(name, version)
         json_bytes = self._json_bytes(head, body)
         if json_bytes:
-            plan = plan_for(model, bytes(body[:json_bytes]), max_bytes=self._max_input_bytes)
+            plan = plan_for(model, bytes(body[:json_bytes]), len(body) - json_bytes, max_bytes=self._max_input_bytes)
             request = plan.request(body[json_bytes:], connection, arrived_ns)
         else:
             request = raw_request(model, body, connection, arrived_ns)
