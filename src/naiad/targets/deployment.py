@@ -17,26 +17,13 @@ from naiad.targets.deployment_config import DeploymentConfig, LocalConfig
 from naiad.targets.local_target import START_TIMEOUT_S, Report, check_port, start, stop
 from naiad.targets.ports import is_taken
 from naiad.targets.process_lock import changing
-from naiad.targets.scoring import model_names, run
+from naiad.targets.scoring import model_names
 from naiad.targets.service_state import read_state
-from naiad.targets.status import ServiceStatus, status, status_of
+from naiad.targets.status import ServiceStatus, status_of
 from naiad.workspace.keys import ServiceKeys, new_key
 from naiad.workspace.models import Model
 from naiad.workspace.services import Service, check_service_name
 from naiad.workspace.workspace import Workspace
-
-__all__ = [
-    "DEPLOYABLE_FRAMEWORKS",
-    "Report",
-    "ServiceStatus",
-    "delete",
-    "deploy",
-    "follow_logs",
-    "logs",
-    "run",
-    "status",
-    "wait_until_ready",
-]
 
 DEPLOYABLE_FRAMEWORKS: Final = ("Multi",)
 

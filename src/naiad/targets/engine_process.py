@@ -43,12 +43,14 @@ class EngineProcess:
         ended: done when the process has ended and its output is written.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, directory: Path, log: ServiceLog) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, *, output: int, ready_file: Path, log: ServiceLog) -> None:
         self._process = process
-        self._ready_file = directory / READY_NAME
+        self._output = output
+        self._ready_file = ready_file
         self._log = log
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._output = asyncio.create_task(self._copy_output())
+        self._rest = b""
+        asyncio.get_running_loop().add_reader(output, self._copy_output)
         self.id = ProcessId.of(process.pid)
         self.started_s = time.monotonic()
         self.ended = asyncio.create_task(self._wait())
@@ -69,16 +71,25 @@ class EngineProcess:
         ready_file = directory / READY_NAME
         ready_file.unlink(missing_ok=True)
         options = ("--http-port", str(port), "--metrics-port", "0", "--ready-file", str(ready_file))
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            *options,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=marked_environment(directory),
-            preexec_fn=_end_with_parent(os.getpid()),
-        )
-        return cls(process, directory, log)
+        # A pipe of our own: asyncio's would keep a dead engine waiting for whatever else holds its end.
+        output, output_end = os.pipe()
+        os.set_blocking(output, False)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *options,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output_end,
+                stderr=asyncio.subprocess.STDOUT,
+                env=marked_environment(directory),
+                preexec_fn=_end_with_parent(os.getpid()),
+            )
+        except OSError:
+            os.close(output)
+            raise
+        finally:
+            os.close(output_end)
+        return cls(process, output=output, ready_file=ready_file, log=log)
 
     def ports(self) -> tuple[int, int] | None:
         """The HTTP and the metrics port once the engine is ready; None before."""
@@ -109,22 +120,23 @@ class EngineProcess:
 
     async def _wait(self) -> None:
         await self._process.wait()
-        # A child of the engine may hold the pipe open after it: wait shortly for the rest of the output.
-        await asyncio.wait((self._output,), timeout=1)
-        self._output.cancel()
+        self._copy_output()
+        if self._rest:
+            self._keep(self._rest)
+        asyncio.get_running_loop().remove_reader(self._output)
+        os.close(self._output)
 
-    async def _copy_output(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        rest = b""
-        while chunk := await stream.read(_MAX_LINE_BYTES):
-            whole, newline, rest = (rest + chunk).rpartition(b"\n")
-            if not newline and len(rest) >= _MAX_LINE_BYTES:
-                whole, rest = rest, b""
-            if whole:
-                self._keep(whole)
-        if rest:
-            self._keep(rest)
+    def _copy_output(self) -> None:
+        """Copy what the pipe holds, whole lines at a time."""
+        with suppress(BlockingIOError):
+            while chunk := os.read(self._output, _MAX_LINE_BYTES):
+                whole, newline, self._rest = (self._rest + chunk).rpartition(b"\n")
+                if not newline and len(self._rest) >= _MAX_LINE_BYTES:
+                    whole, self._rest = self._rest, b""
+                if whole:
+                    self._keep(whole)
+            # Nobody holds the other end any more: the loop would call again for ever.
+            asyncio.get_running_loop().remove_reader(self._output)
 
     def _keep(self, lines: bytes) -> None:
         self._log.write(lines + b"\n")

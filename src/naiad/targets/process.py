@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -96,20 +96,22 @@ def service_processes(directory: Path) -> list[psutil.Process]:
     return found
 
 
-def kill_service_processes(directory: Path) -> int:
-    """Kill whatever is left of a service, and what that starts meanwhile; returns how many processes."""
-    killed = 0
-    while left := service_processes(directory):
-        killed += len(left)
-        _kill(left)
-    return killed
+def kill_service_processes(directory: Path, *, timeout_s: float = 5) -> int:
+    """Kill whatever is left of a service, and what that starts meanwhile.
 
+    Args:
+        directory: the service's.
+        timeout_s: how long to wait for processes that the kernel does not let go.
 
-def _kill(processes: Iterable[psutil.Process]) -> None:
-    processes = list(processes)
-    for process in processes:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(processes, timeout=5)
+    Returns:
+        How many processes were killed.
+    """
+    killed: set[psutil.Process] = set()
+    deadline = time.monotonic() + timeout_s
+    while (left := service_processes(directory)) and time.monotonic() < deadline:
+        killed.update(left)
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(0.01)
+    return len(killed)

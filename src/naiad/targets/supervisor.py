@@ -25,10 +25,11 @@ from naiad.targets.launch import HTTP_ADDRESS, Launch
 from naiad.targets.process import kill_service_processes
 from naiad.targets.process_lock import ProcessLock, supervisor_lock_path
 from naiad.targets.service_log import LOG_NAME, ServiceLog
-from naiad.targets.service_state import ServiceState, write_state
+from naiad.targets.service_state import ServiceState, State, write_state
 from naiad.workspace.keys import ServiceKeys
 
 READY_POLL_S: Final = 0.02
+_EXIT_GRACE_S: Final = 2
 
 
 class Supervisor:
@@ -61,7 +62,6 @@ class Supervisor:
         failures = 0
         while True:
             ready_for_s, cause = await self._run_engine()
-            kill_service_processes(self._directory)
             if self._stop.is_set():
                 return self._stopped()
             failures = 1 if ready_for_s >= self._launch.restart.stable_s else failures + 1
@@ -83,14 +83,11 @@ class Supervisor:
         self.publish(engine=engine.id)
         self._log.event("I", f"Engine started (pid {engine.id.pid})")
         cause = await self._until_ready(engine)
+        if cause is not None:
+            return 0.0, cause
         ready_since_s = time.monotonic()
-        if cause is None:
-            cause = await self._while_ready(engine)
-            ready_for_s = time.monotonic() - ready_since_s
-        else:
-            ready_for_s = 0.0
-        self.publish(engine=None, healthy=False)
-        return ready_for_s, cause
+        cause = await self._while_ready(engine)
+        return time.monotonic() - ready_since_s, cause
 
     async def _until_ready(self, engine: EngineProcess) -> Cause | None:
         """Wait for the ready file; returns why it will not come, or None when the engine is ready."""
@@ -101,7 +98,7 @@ class Supervisor:
                 self._ready(engine, *ports)
                 return None
             if self._stop.is_set():
-                await engine.stop(timeout_s=self._launch.exit_timeout_s)
+                await engine.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
             elif time.monotonic() > deadline_s:
                 await engine.kill()
                 return Cause(f"The engine was not ready {self._launch.start_timeout_s:g} s after its start")
@@ -135,7 +132,7 @@ class Supervisor:
             return Cause(f"The engine gave no answer {times} times in a row and was killed")
         hung.cancel()
         if not engine.ended.done():
-            await engine.stop(timeout_s=self._launch.exit_timeout_s)
+            await engine.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
         return engine.cause_of_death()
 
     async def _until_hung(self) -> None:
@@ -164,21 +161,27 @@ class Supervisor:
         )
 
     async def _pause(self, delay_s: float, cause: Cause) -> None:
-        self.publish(state="restarting", restarts=self._state.restarts + 1, error=cause.error, hint=cause.hint)
+        self._without_engine("restarting", cause, restarts=self._state.restarts + 1)
         self._log.event("W", f"{cause.error}; it is started again in {delay_s:g} s")
+        kill_service_processes(self._directory)
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait((stop,), timeout=delay_s)
         stop.cancel()
 
     def _failed(self, cause: Cause) -> int:
+        kill_service_processes(self._directory)
         self._log.event("E", f"Service failed: {cause.error}")
-        self.publish(state="failed", error=cause.error, hint=cause.hint)
+        self._without_engine("failed", cause)
         return 1
 
     def _stopped(self) -> int:
+        kill_service_processes(self._directory)
         self._log.event("I", "Service stopped on request")
-        self.publish(state="failed", error="The service was stopped: its supervisor was asked to end", hint=None)
+        self._without_engine("failed", Cause("The service was stopped: its supervisor was asked to end"))
         return 0
+
+    def _without_engine(self, state: State, cause: Cause, **changes: Any) -> None:
+        self.publish(state=state, engine=None, healthy=False, error=cause.error, hint=cause.hint, **changes)
 
 
 def main(arguments: list[str]) -> int:

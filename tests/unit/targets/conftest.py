@@ -1,0 +1,86 @@
+"""Supervisors and fake engines that are gone when a test ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from naiad.targets.launch import HealthPolicy, Launch, RestartPolicy
+from naiad.targets.local_target import stop
+from naiad.targets.process import service_processes
+from naiad.targets.process_lock import read_holder, supervisor_lock_path
+from naiad.targets.service_state import ServiceState, read_state
+
+FAKE_ENGINE = (sys.executable, str(Path(__file__).with_name("fake_engine.py")))
+DEADLINE_S = 30
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """The first true value of a condition; an assertion when it stays false."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+    return value
+
+
+class SupervisedService:
+    """A service directory and what runs for it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def launch(self, *options: str, **changes: Any) -> subprocess.CompletedProcess[str]:
+        """Write the launch of a fake engine with these options and start its supervisor."""
+        values: dict[str, Any] = {
+            "name": "qa1",
+            "command": (*FAKE_ENGINE, *options),
+            "exit_timeout_s": 1,
+            "health": HealthPolicy(period_s=0.1, timeout_s=0.5, failure_threshold=2),
+            "restart": RestartPolicy(first_delay_s=0.05, stable_s=60, max_failures=3),
+        }
+        Launch(**{**values, **changes}).write(self.directory)
+        command = [sys.executable, "-m", "naiad.targets.supervisor", str(self.directory)]
+        return subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
+
+    def state(self) -> ServiceState:
+        """The written state."""
+        state = read_state(self.directory)
+        assert state is not None
+        return state
+
+    wait_for = staticmethod(wait_for)
+
+    def wait_until(self, condition: Callable[[ServiceState], Any]) -> ServiceState:
+        """The first state that fulfils a condition."""
+        wait_for(lambda: condition(self.state()))
+        return self.state()
+
+    @property
+    def supervisor(self) -> psutil.Process:
+        """The supervisor's process."""
+        holder = read_holder(supervisor_lock_path(self.directory))
+        process = holder.find() if holder is not None else None
+        assert process is not None
+        return process
+
+    @property
+    def log(self) -> str:
+        """What the log holds."""
+        return (self.directory / "log.txt").read_text()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[SupervisedService]:
+    directory = tmp_path / "qa1"
+    directory.mkdir(mode=0o700)
+    yield SupervisedService(directory)
+    stop(directory, report=lambda _: None)
+    assert service_processes(directory) == []

@@ -1,0 +1,79 @@
+"""An engine process as the supervisor knows it, with faults on demand: started like `naiad serve`, by path."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        document = {"path": self.path, "authorization": self.headers["Authorization"], "body": body.decode()}
+        self._answer(json.dumps(document).encode())
+
+    def _answer(self, body: bytes) -> None:
+        status = 200
+        if self.headers["Authorization"] == "Bearer refused-key":
+            status, body = 401, b'{"error": "that key was refused"}'
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--http-port", type=int)
+    parser.add_argument("--metrics-port")
+    parser.add_argument("--ready-file", type=Path)
+    parser.add_argument("--error", help="fail with this sentence")
+    parser.add_argument("--error-on-restart", type=Path, help="fail with a sentence once this file exists")
+    parser.add_argument("--die", type=int, help="die of this signal at the start")
+    parser.add_argument("--never-ready", action="store_true")
+    parser.add_argument("--child", action="store_true", help="start a process that would outlive this one")
+    parser.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
+    arguments = parser.parse_args()
+
+    print("the engine starts", flush=True)
+    if arguments.error_on_restart is not None:
+        if arguments.error_on_restart.exists():
+            arguments.error = "the restart failed"
+        arguments.error_on_restart.touch()
+    if arguments.error:
+        print(f'E1122 15:28:40.000000 1 fake] "{arguments.error}"\nerror: {arguments.error}', file=sys.stderr)
+        return 1
+    if arguments.die:
+        os.kill(os.getpid(), arguments.die)
+    if arguments.child:
+        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    server = ThreadingHTTPServer(("127.0.0.1", arguments.http_port), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    if not arguments.never_ready:
+        ready = {"http": server.server_address[1], "metrics": 0, "pid": os.getpid()}
+        temporary = arguments.ready_file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(ready))
+        temporary.rename(arguments.ready_file)
+    signal.sigwait({signal.SIGUSR1 if arguments.deaf else signal.SIGTERM})
+    server.shutdown()
+    print("the engine has drained", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
