@@ -146,14 +146,10 @@ class DeploymentConfig(_Section):
         Raises:
             ConfigError: when a value is not valid.
         """
-        values: dict[str, Any] = {"computeType": LOCAL_TARGET}
-        keys = {"primaryKey": primary_key, "secondaryKey": secondary_key}
-        values |= {"port": port} if port is not None else {}
-        values |= {"authEnabled": auth_enabled} if auth_enabled is not None else {}
-        values |= {"keys": keys} if primary_key is not None or secondary_key is not None else {}
-        config = DeploymentConfig.from_dict(values, source="Invalid configuration")
-        assert isinstance(config, LocalConfig)
-        return config
+        config = LocalConfig(compute_type="local")
+        return config.replace(
+            port=port, auth_enabled=auth_enabled, primary_key=primary_key, secondary_key=secondary_key
+        )
 
     def on_target(self, compute_target: str | None) -> tuple[LocalConfig, tuple[str, ...]]:
         """This configuration for the named compute target.
@@ -188,30 +184,13 @@ class DeploymentConfig(_Section):
         given = self.model_dump(by_alias=True, exclude_unset=True)
         common = {field.alias for field in LocalConfig.model_fields.values()}
         values = {key: value for key, value in given.items() if key in common}
-        values |= {"computeType": LOCAL_TARGET, "authEnabled": self.requires_key}
-        config = DeploymentConfig.from_dict(values, source="the deployment configuration")
-        assert isinstance(config, LocalConfig)
+        values["computeType"] = LOCAL_TARGET
+        if self.requires_key:
+            values["authEnabled"] = True
+        config = _local(values, source="the deployment configuration")
         # What `false` and a target's own name would switch on is not there anyway: nothing to report.
         silent = common | {"computeTargetName", "tokenAuthEnabled", "aadAuthEnabled", "sslEnabled"}
         return config, tuple(key for key in given if key not in silent)
-
-    def replace(self, **changes: Any) -> DeploymentConfig:
-        """A copy in which some values are others.
-
-        Args:
-            changes: camelCase keys; a None is left as it was, and `keys` is merged.
-
-        Raises:
-            ConfigError: when the result is not valid.
-        """
-        values = self.model_dump(by_alias=True, exclude_unset=True)
-        for key, value in changes.items():
-            if isinstance(value, dict):
-                merged = values.get(key, {}) | {name: item for name, item in value.items() if item is not None}
-                values |= {key: merged} if merged else {}
-            elif value is not None:
-                values[key] = value
-        return DeploymentConfig.from_dict(values, source="the deployment configuration")
 
 
 class LocalConfig(DeploymentConfig):
@@ -220,6 +199,26 @@ class LocalConfig(DeploymentConfig):
     compute_type: Literal["local"]
     port: int | None = Field(default=None, ge=1, le=65535)
     liveness_probe_requirements: LivenessProbeRequirements = LivenessProbeRequirements()
+
+    def replace(
+        self,
+        *,
+        port: int | None = None,
+        auth_enabled: bool | None = None,
+        primary_key: str | None = None,
+        secondary_key: str | None = None,
+    ) -> LocalConfig:
+        """A copy with what is given in place of what was; see `local`.
+
+        Raises:
+            ConfigError: when a value is not valid.
+        """
+        values = self.model_dump(by_alias=True, exclude_unset=True)
+        given = {"port": port, "authEnabled": auth_enabled}
+        values |= {key: value for key, value in given.items() if value is not None}
+        keys = {"primaryKey": primary_key, "secondaryKey": secondary_key}
+        values["keys"] = values.get("keys", {}) | {key: value for key, value in keys.items() if value is not None}
+        return _local(values, source="the deployment configuration")
 
 
 class AciConfig(DeploymentConfig):
@@ -295,3 +294,9 @@ _CLASSES: dict[str, type[DeploymentConfig]] = {
     "aks": AksConfig,
     "aksendpoint": AksEndpointConfig,
 }
+
+
+def _local(values: dict[str, Any], *, source: str) -> LocalConfig:
+    config = DeploymentConfig.from_dict(values, source=source)
+    assert isinstance(config, LocalConfig)
+    return config

@@ -1,0 +1,130 @@
+"""`naiad model deploy` (azure-ml.md §3.1): flags to a deployment, and its progress on stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from naiad.cli.common import open_workspace, parse_labels
+from naiad.cli.report import note
+from naiad.errors import ConfigError, NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from naiad.targets.deployment_config import LocalConfig
+    from naiad.workspace.workspace import Workspace
+
+
+def deploy(
+    name: Annotated[str, typer.Option("--name", "-n", help="Name of the service")],
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", metavar="NAME[:VERSION]", help="Id of the model to deploy")
+    ] = None,
+    model_metadata_file: Annotated[
+        list[Path] | None,
+        typer.Option("--model-metadata-file", "-f", help="File that `model register -t` wrote, instead of an id"),
+    ] = None,
+    deploy_config_file: Annotated[
+        Path | None, typer.Option("--deploy-config-file", "--dc", help="Deployment configuration, JSON or YAML")
+    ] = None,
+    compute_target: Annotated[
+        str | None, typer.Option("--compute-target", "--ct", help="Where the service runs; local is this machine")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a service of the same name: it is stopped first")
+    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the service answers")] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", "--po", help="Port of the service; any free one if left out")
+    ] = None,
+    auth_enabled: Annotated[
+        str | None, typer.Option("--auth-enabled", "--ae", metavar="true|false", help="Whether requests need a key")
+    ] = None,
+    primary_key: Annotated[
+        str | None, typer.Option("--primary-key", "--kp", help="First key; a random one if left out")
+    ] = None,
+    secondary_key: Annotated[
+        str | None, typer.Option("--secondary-key", "--ks", help="Second key; a random one if left out")
+    ] = None,
+    description: Annotated[str | None, typer.Option("--description", help="What the service is")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag; may be repeated")] = None,
+    property: Annotated[
+        list[str] | None, typer.Option("--property", metavar="KEY=VALUE", help="Property; may be repeated")
+    ] = None,
+) -> dict[str, Any]:
+    """Deploy a model as a service and show it."""
+    models = [*(model or []), *(_model_id(file) for file in model_metadata_file or [])]
+    if not models:
+        raise UsageError("name the model to deploy: --model NAME:VERSION, or --model-metadata-file FILE")
+    tags = parse_labels(tag, option="--tag")
+    properties = parse_labels(property, option="--property")
+    config = _config(deploy_config_file, compute_target).replace(
+        port=port, auth_enabled=_truth(auth_enabled), primary_key=primary_key, secondary_key=secondary_key
+    )
+    from naiad.targets.deployment import deploy as deploy_service
+    from naiad.targets.status import serialize
+
+    workspace = open_workspace()
+    try:
+        service = deploy_service(
+            workspace,
+            name=name,
+            models=models,
+            config=config,
+            overwrite=overwrite,
+            description=description,
+            tags=tags,
+            properties=properties,
+            report=note,
+            wait=not no_wait,
+        )
+    except KeyboardInterrupt:
+        _tell_what_is_left(workspace, name)
+        raise
+    return serialize(workspace, service)
+
+
+def _config(file: Path | None, compute_target: str | None) -> LocalConfig:
+    """The file's configuration for the target; what cannot apply there is noted in one line."""
+    from naiad.targets.deployment_config import DeploymentConfig
+
+    config = DeploymentConfig.from_file(file) if file is not None else DeploymentConfig.local()
+    local, ignored = config.on_target(compute_target)
+    if ignored:
+        note(f"Not applied on compute target local: {', '.join(ignored)}")
+    return local
+
+
+def _truth(text: str | None) -> bool | None:
+    if text is None:
+        return None
+    if text.lower() not in ("true", "false"):
+        raise UsageError(f"--auth-enabled must be true or false, not '{text}'")
+    return text.lower() == "true"
+
+
+def _model_id(file: Path) -> str:
+    try:
+        document = json.loads(file.read_bytes())
+        return str(document["modelId"])
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"{file} does not hold a modelId", hint="`naiad model register -t FILE` writes such a file"
+        ) from None
+
+
+def _tell_what_is_left(workspace: Workspace, name: str) -> None:
+    from naiad.targets.status import status
+
+    try:
+        now = status(workspace, name)
+    except NotFoundError:
+        note(f"Interrupted: service {name} was not started")
+        return
+    pid = f" (pid {now.supervisor_pid})" if now.supervisor_pid else ""
+    note(f"Interrupted: service {name}{pid} is {now.state} and stays so")
+    note(f"Look at it: naiad service show -n {name}; remove it: naiad service delete -n {name}")
