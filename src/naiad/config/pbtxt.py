@@ -95,11 +95,11 @@ def _decode(text: str | bytes, source: str) -> str:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"field '{repeated}' is given more than once")
+    document: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in document:
+            raise ValueError(f"field '{name}' is given more than once")
+        document[name] = value
     return document
 
 
@@ -144,13 +144,17 @@ def _refusal(place: str, what: str) -> ConfigError:
 
 
 def _hint(complaint: str) -> str | None:
+    """What may have been meant by a field or an enum value that does not exist."""
     pool = model_config_pb2.DESCRIPTOR.pool
-    if match := _UNKNOWN_FIELD.search(complaint):
-        message, field = match.groups()
-        return _suggestion(field, pool.FindMessageTypeByName(message).fields_by_name)
-    if match := _UNKNOWN_VALUE.search(complaint):
-        enum = match["text_enum"] or match["json_enum"]
-        return _suggestion(match["text_value"] or match["json_value"], pool.FindEnumTypeByName(enum).values_by_name)
+    try:
+        if match := _UNKNOWN_FIELD.search(complaint):
+            return _suggestion(match[2], pool.FindMessageTypeByName(match[1]).fields_by_name)
+        if match := _UNKNOWN_VALUE.search(complaint):
+            enum = pool.FindEnumTypeByName(match["text_enum"] or match["json_enum"])
+            return _suggestion(match["text_value"] or match["json_value"], enum.values_by_name)
+    except KeyError:
+        # The complaint quotes a text that looks like a complaint.
+        return None
     return None
 
 

@@ -104,6 +104,16 @@ def test_a_mistake_is_named_with_its_line(text: str | bytes, line: int, what: st
     assert caught.value.hint == hint
 
 
+@pytest.mark.parametrize(
+    "quoted",
+    ["Message type 'x.Y' has no field named 'z'".replace("'", '"'), 'Enum type "x.Y" has no value named Z'],
+)
+def test_a_complaint_inside_a_value_gets_no_hint(quoted: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        pbtxt.parse(f"max_batch_size: '{quoted}'", source="config.pbtxt")
+    assert caught.value.hint is None
+
+
 def test_two_schedulers_are_refused() -> None:
     with pytest.raises(
         ConfigError, match=r'^c:2: Field "sequence_batching" is specified along with field "dynamic_bat'
@@ -111,7 +121,9 @@ def test_two_schedulers_are_refused() -> None:
         pbtxt.parse("dynamic_batching {}\nsequence_batching {}", source="c")
 
 
-@pytest.mark.parametrize("text", ["x" * 100_000, "name: " + "'" * 99_999, "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["x" * 100_000, "name: " + "'" * 99_999, "[" * 100_000, "max_batch_size: " + "9" * 9999]
+)
 def test_a_refusal_stays_short(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         pbtxt.parse(text, source="config.pbtxt")

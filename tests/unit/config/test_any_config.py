@@ -1,8 +1,10 @@
-"""Every configuration survives being written and read, as text and as JSON."""
+"""What holds for every configuration that the message can express, sensible or not."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+from functools import partial
 from typing import Any
 
 from google.protobuf import message_factory
@@ -11,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naiad.config import pbtxt
+from naiad.config.autocomplete import complete_backend, complete_from_signature
 from naiad.config.model_config import ModelConfig
+from naiad.config.normalize import normalize
 from naiad.config.render import config_json
+from naiad.config.signature import ModelSignature, TensorSignature
+from naiad.config.validate import validate, validate_signature
+from naiad.config.versions import versions_to_serve
+from naiad.datatypes import DATATYPES
+from naiad.errors import NaiadError
 
 _SCALARS: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.CPPTYPE_INT32: st.integers(-(2**31), 2**31 - 1),
@@ -80,3 +89,46 @@ def test_json_is_compact_and_in_the_order_of_declaration(config: Any) -> None:
     keys = list(json.loads(document))
     assert keys == [field.name for field in ModelConfig.DESCRIPTOR.fields if field.name in keys]
     assert b"\n" not in document
+
+
+_TENSORS = st.builds(
+    TensorSignature,
+    name=st.sampled_from("abc"),
+    datatype=st.sampled_from(DATATYPES),
+    shape=st.lists(st.integers(-1, 3), max_size=3).map(tuple),
+)
+_SIGNATURES = st.builds(
+    ModelSignature,
+    inputs=st.lists(_TENSORS, max_size=2).map(tuple),
+    outputs=st.lists(_TENSORS, max_size=2).map(tuple),
+    optional_inputs=st.lists(_TENSORS, max_size=1).map(tuple),
+)
+
+
+@given(CONFIGS)
+def test_normalising_twice_changes_nothing(config: Any) -> None:
+    normalize(config)
+    once = ModelConfig()
+    once.CopyFrom(config)
+    normalize(config)
+    assert config == once
+
+
+@given(CONFIGS, st.lists(st.integers(), max_size=4))
+def test_only_available_versions_are_served(config: Any, available: list[int]) -> None:
+    served = versions_to_serve(config, available)
+    assert served == sorted(set(served))
+    assert set(served) <= set(available)
+
+
+@given(CONFIGS, _SIGNATURES)
+def test_whatever_is_wrong_is_refused_with_a_sentence(config: Any, signature: ModelSignature) -> None:
+    checks = partial(validate, config), partial(validate_signature, config, signature)
+    complete = (
+        partial(complete_backend, config, name="m", entries=["model.onnx"]),
+        partial(complete_from_signature, config, signature),
+        partial(normalize, config),
+    )
+    for step in (*checks, *complete, *checks):
+        with contextlib.suppress(NaiadError):
+            step()
