@@ -108,6 +108,10 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         report_usage_error(error)
         return error.exit_code
+    except OSError as error:
+        # No space, no permission: the machine's fault, which naiad met where it had nothing better to say.
+        report_error(NaiadError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:

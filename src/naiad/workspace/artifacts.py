@@ -159,10 +159,10 @@ class ArtifactStore:
                 yield entry, path
 
     def _put(self, source: Path, advance: Callable[[int], None]) -> tuple[str, int]:
-        self._incoming.mkdir(parents=True, exist_ok=True)
         temporary = self._incoming / secrets.token_hex(16)
         content, size = hashlib.sha256(), 0
         try:
+            self._incoming.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file, temporary.open("xb") as copy:
                 while chunk := file.read(_CHUNK_BYTES):
                     content.update(chunk)

@@ -50,6 +50,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """One writer at a time; commits when the block ends and rolls back when it raises."""
         with self._translated(), Session(self._writer) as session, session.begin():
+            session.connection()  # a session takes its connection, and the lock, with the first statement only
             yield session
 
     def migrate(self) -> None:

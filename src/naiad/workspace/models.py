@@ -7,19 +7,19 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from naiad.errors import AlreadyExistsError, ConflictError, InvalidArgumentError, NotFoundError
 from naiad.workspace.artifacts import Artifact, ArtifactEntry, ArtifactStore, Progress
 from naiad.workspace.database import Database
-from naiad.workspace.labels import check_labels, current_user, has_labels
+from naiad.workspace.labels import changed_tags, check_labels, current_user, extended_properties, has_labels
 from naiad.workspace.tables import ArtifactEntryRow, ModelNameRow, ModelRow, ServiceModelRow
 from naiad.workspace.tree import ModelLimits, scan
 from naiad.workspace.triton_layout import find_layout
@@ -95,7 +95,6 @@ class ModelChanges(TypedDict, total=False):
 
     description: str | None
     tags: Mapping[str, str]
-    properties: Mapping[str, str]
     cpu: float | None
     memory_gb: float | None
     gpu: int | None
@@ -189,6 +188,8 @@ class ModelRegistry:
                 gpu=gpu,
             )
             _insert(session, model, artifact)
+        # Left there, perhaps, by a registry that was thrown away without its folder.
+        self._drop_folder(model)
         return model
 
     def get(self, name: str, version: int | None = None) -> Model:
@@ -237,20 +238,36 @@ class ModelRegistry:
             ]
         return list({model.name: model for model in models}.values()) if latest else models
 
-    def update(self, model_id: str, **changes: Unpack[ModelChanges]) -> Model:
+    def update(
+        self,
+        model_id: str,
+        *,
+        add_tags: Mapping[str, str] | None = None,
+        remove_tags: Collection[str] = (),
+        add_properties: Mapping[str, str] | None = None,
+        **changes: Unpack[ModelChanges],
+    ) -> Model:
         """Change what is said about a model; its files never change.
+
+        Args:
+            model_id: of the model.
+            add_tags: tags to set, beside those that are there.
+            remove_tags: keys of tags to remove.
+            add_properties: properties to add; one that is there cannot change.
+            changes: new values.
 
         Raises:
             NotFoundError: when it is not registered.
             InvalidArgumentError: for a bad tag, property or hint.
         """
         check_labels("tag", changes.get("tags"))
-        check_labels("property", changes.get("properties"))
         _check_hints(cpu=changes.get("cpu"), memory_gb=changes.get("memory_gb"), gpu=changes.get("gpu"))
         with self._database.write() as session:
             row = find_model(session, *parse_id(model_id))
             for attribute, value in changes.items():
                 setattr(row, attribute, dict(value) if isinstance(value, Mapping) else value)
+            row.tags = changed_tags(row.tags, add=add_tags, remove=remove_tags)
+            row.properties = extended_properties(row.properties, add=add_properties)
             return _model(row)
 
     def delete(self, model_id: str) -> Model:
@@ -271,15 +288,10 @@ class ModelRegistry:
                     hint=f"delete it first: naiad service delete -n {users[0]}",
                 )
             session.delete(row)
-            session.flush()
-            blobs = _orphaned_manifest(session, model.digest)
-        self._drop_folder(self._folder / model.name / str(model.version))
-        # Under the write lock, so that no registration comes to rely on a blob between the query and the removal.
+        self._drop_folder(model)
+        # In a transaction of its own: had a crash undone the deletion, the blobs would have to be there still.
         with self._database.write() as session:
-            kept = set(
-                session.scalars(select(ArtifactEntryRow.blob_digest).where(ArtifactEntryRow.blob_digest.in_(blobs)))
-            )
-            self._store.remove(blobs - kept)
+            self._store.remove(_pop_unused_blobs(session))
         return model
 
     def path(self, model_id: str) -> Path:
@@ -316,26 +328,34 @@ class ModelRegistry:
 
         Raises:
             NotFoundError: when the model is not registered.
-            AlreadyExistsError: when the copy would replace something and `overwrite` is not set.
+            AlreadyExistsError: when something is there and `overwrite` is not set. Overwriting replaces the model's
+                files and leaves others.
             InternalError: when a stored file is damaged.
             InvalidArgumentError: when the folder cannot be written.
         """
         model, artifact = self._load(model_id)
         folder = Path(os.path.abspath(target_dir))
         target = folder / model.entry
-        if target.exists() and not overwrite:
+        if os.path.lexists(target) and not overwrite:
             raise AlreadyExistsError(
-                f"{target} already exists and downloading model '{model.id}' would replace it",
-                hint="download into another folder, or allow the replacement (--overwrite, exist_ok=True)",
+                f"{target} already exists and downloading model '{model.id}' would write over it",
+                hint="download into another folder, or allow it (--overwrite, exist_ok=True)",
             )
         temporary = folder / f".{model.entry}.{secrets.token_hex(8)}"
         try:
             temporary.mkdir(parents=True)
             self._store.copy(artifact, temporary)
-            _remove(target)
-            (temporary / model.entry).rename(target)
+            for entry in artifact.entries:
+                # One by one: what else is in a folder of that name is not ours to remove.
+                (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
+                if entry.digest is None:
+                    (folder / entry.path).mkdir(exist_ok=True)
+                else:
+                    (temporary / entry.path).replace(folder / entry.path)
         except OSError as error:
-            raise InvalidArgumentError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+            raise InvalidArgumentError(
+                f"{error.filename2 or error.filename or folder} cannot be written: {error.strerror}"
+            ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return target
@@ -363,7 +383,8 @@ class ModelRegistry:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _drop_folder(self, place: Path) -> None:
+    def _drop_folder(self, model: Model) -> None:
+        place = self._folder / model.name / str(model.version)
         gone = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
         try:
             place.rename(gone)
@@ -464,13 +485,22 @@ def _known(session: Session, name: str) -> str:
     return f"registered models: {', '.join(names)}" if names else "no model is registered in this workspace yet"
 
 
-def _orphaned_manifest(session: Session, digest: str) -> set[str]:
-    """Delete an artifact's manifest unless another model has the same artifact; give the blobs that it named."""
-    if session.scalar(select(ModelRow.id).where(ModelRow.digest == digest).limit(1)) is not None:
-        return set()
-    of_artifact = ArtifactEntryRow.artifact_digest == digest
-    blobs = {blob for blob in session.scalars(select(ArtifactEntryRow.blob_digest).where(of_artifact)) if blob}
-    session.execute(delete(ArtifactEntryRow).where(of_artifact))
+def _pop_unused_blobs(session: Session) -> set[str]:
+    """Delete the manifests of artifacts that no model has; give the blobs that only those named.
+
+    The write lock keeps a registration from coming to rely on one of them before it is removed.
+    """
+    used, other = select(ModelRow.digest), aliased(ArtifactEntryRow)
+    elsewhere = select(other.path).where(
+        other.blob_digest == ArtifactEntryRow.blob_digest, other.artifact_digest.in_(used)
+    )
+    unused = ArtifactEntryRow.artifact_digest.not_in(used)
+    blobs = {
+        blob
+        for blob in session.scalars(select(ArtifactEntryRow.blob_digest).where(unused, ~elsewhere.exists()))
+        if blob
+    }
+    session.execute(delete(ArtifactEntryRow).where(unused).execution_options(synchronize_session=False))
     return blobs
 
 
@@ -488,10 +518,3 @@ def _with_configs(model: Model, artifact: Artifact) -> Artifact:
 
 def _services(names: Sequence[str]) -> str:
     return f"service '{names[0]}'" if len(names) == 1 else f"services {', '.join(repr(name) for name in names)}"
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

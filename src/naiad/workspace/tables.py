@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -56,7 +56,7 @@ class ModelRow(Base):
     created_by: Mapped[str]
     entry: Mapped[str]
     digest: Mapped[str] = mapped_column(index=True)
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
     cpu: Mapped[float | None]
     memory_gb: Mapped[float | None]
     gpu: Mapped[int | None]
@@ -70,7 +70,7 @@ class ArtifactEntryRow(Base):
     artifact_digest: Mapped[str] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
     blob_digest: Mapped[str | None] = mapped_column(index=True)
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
 
 
 class ServiceRow(Base):

@@ -31,9 +31,9 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("entry", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False, index=True),
-        sa.Column("size_bytes", sa.Integer(), nullable=False),
-        sa.Column("cpu", sa.Float()),
-        sa.Column("memory_gb", sa.Float()),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("cpu", sa.Double()),
+        sa.Column("memory_gb", sa.Double()),
         sa.Column("gpu", sa.Integer()),
     )
     op.create_table(
@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("artifact_digest", sa.Text(), primary_key=True),
         sa.Column("path", sa.Text(), primary_key=True),
         sa.Column("blob_digest", sa.Text(), index=True),
-        sa.Column("size_bytes", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "services",

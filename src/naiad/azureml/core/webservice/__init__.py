@@ -1,0 +1,8 @@
+"""`azureml.core.webservice`: deployed services."""
+
+from __future__ import annotations
+
+from naiad.azureml.core.webservice.local import LocalWebservice as LocalWebservice
+from naiad.azureml.core.webservice.webservice import Webservice as Webservice
+
+__all__ = ["LocalWebservice", "Webservice"]
