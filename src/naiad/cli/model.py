@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from naiad.cli.common import command, noun_app, open_workspace, parse_label_filter, parse_labels
+from naiad.cli.deploy import deploy
 from naiad.cli.report import note
 from naiad.errors import UsageError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from naiad.workspace.models import ModelChanges
 
 app = noun_app("Register, list, download, deploy and delete models")
+command(app, "deploy")(deploy)
 
 ModelId = Annotated[str, typer.Option("--model-id", "-i", help="Id, name:version; a name alone is its latest version")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag; may be repeated")]
@@ -135,19 +137,9 @@ def update(
     gpu_cores: Gpus = None,
 ) -> dict[str, Any]:
     """Change what is said about a model; its files never change."""
-    added = parse_labels(add_tag, option="--add-tag")
-    new_properties = parse_labels(add_property, option="--add-property")
-    models = open_workspace().models
-    model = models.get_by_id(model_id)
-    fixed = sorted(key for key, value in new_properties.items() if model.properties.get(key, value) != value)
-    if fixed:
-        raise UsageError(
-            f"Error, properties are immutable, the following keys cannot be added/modified: {', '.join(fixed)}"
-        )
-    changes: ModelChanges = {
-        "tags": {key: value for key, value in {**model.tags, **added}.items() if key not in (remove_tag or [])},
-        "properties": {**model.properties, **new_properties},
-    }
+    add_tags = parse_labels(add_tag, option="--add-tag")
+    add_properties = parse_labels(add_property, option="--add-property")
+    changes: ModelChanges = {}
     if description is not None:
         changes["description"] = description
     if cpu_cores is not None:
@@ -156,7 +148,10 @@ def update(
         changes["memory_gb"] = memory_gb
     if gpu_cores is not None:
         changes["gpu"] = gpu_cores
-    return models.update(model.id, **changes).to_dict()
+    updated = open_workspace().models.update(
+        model_id, add_tags=add_tags, remove_tags=remove_tag or (), add_properties=add_properties, **changes
+    )
+    return updated.to_dict()
 
 
 @command(app, "download")
