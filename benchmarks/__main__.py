@@ -47,7 +47,7 @@ def benchmark(
     """Measure naiad and the real Triton in turn, and judge the ratios by their budgets."""
     if quick:
         runs = seconds = 1
-    names = [name for name in ROW_NAMES if not only or name.startswith(tuple(only))]
+    names = [name for name in ROW_NAMES if name.startswith(tuple(only or [""]))]
     if not names:
         raise typer.BadParameter(f"no row's name starts with {' or '.join(only or [])}", param_hint="--only")
     progress = Console(stderr=True)
@@ -73,7 +73,7 @@ def _measure(names: Sequence[str], *, runs: int, seconds: int, peer: bool, say: 
     load_generator = wrk.find(say=say)
     triton = environment.install(say=say) if peer else None
     rows: list[RowResult] = []
-    if wanted := [row for row in LOAD_ROWS if row.name in names]:
+    if wanted := [row for row in LOAD_ROWS if row.name in names and (peer or row.peer == "triton")]:
         rows += _measure_loads(wanted, triton, runs=runs, seconds=seconds, say=say)
     if {READY.name, MEMORY.name} & set(names):
         say("starting each server in turn")

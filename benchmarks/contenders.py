@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ class Contender(Protocol):
     """Something that a row can load."""
 
     name: str
+    version: str
 
     def check(self, row: LoadRow) -> None:
         """Make sure that one request of the row gets the right answer."""
@@ -35,6 +37,7 @@ class ServerContender:
 
     def __init__(self, server: Server) -> None:
         self.name = server.name
+        self.version = server.version
         self._server = server
 
     def check(self, row: LoadRow) -> None:
@@ -54,6 +57,7 @@ class BareOnnxruntime:
     """onnxruntime in a loop at the largest batch: the rate that no server in front of it exceeds."""
 
     name = "onnxruntime"
+    version = version("onnxruntime")
 
     def __init__(self, repository: Path) -> None:
         self._repository = repository

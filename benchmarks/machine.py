@@ -24,7 +24,6 @@ def describe() -> str:
 def versions(load_generator: str, installation: TritonInstallation | None) -> dict[str, str]:
     """Versions by name; `installation` is the peer's, when there is one."""
     found = {
-        "naiad": version("naiad"),
         "python": platform.python_version(),
         "onnxruntime": version("onnxruntime"),
         "load generator": load_generator,

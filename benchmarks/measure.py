@@ -21,12 +21,14 @@ class Summary:
     """One contender in one row: medians over its runs.
 
     Attributes:
+        version: of the contender.
         value: inferences per second, seconds or megabytes.
         p50_us, p99_us: latencies; None in rows without load.
         errors: of all runs together.
         runs: the values of the runs, in order.
     """
 
+    version: str
     value: float
     p50_us: float | None
     p99_us: float | None
@@ -63,6 +65,14 @@ class RowResult:
         return sum(summary.errors for summary in self.contenders.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Footprint:
+    name: str
+    version: str
+    ready_s: float
+    memory_mb: float
+
+
 def measure_load(row: LoadRow, contenders: Sequence[Contender], *, runs: int, seconds: int) -> RowResult:
     """Check one answer of each contender, warm each up, then load them in turn.
 
@@ -76,7 +86,7 @@ def measure_load(row: LoadRow, contenders: Sequence[Contender], *, runs: int, se
         contender.check(row)
         contender.load(row, WARM_UP_S)
     loads = _in_turn([_loader(contender, row, seconds) for contender in contenders], runs)
-    summaries = {contender.name: _summarise(one) for contender, one in zip(contenders, loads, strict=True)}
+    summaries = {one.name: _summarise(one.version, load) for one, load in zip(contenders, loads, strict=True)}
     rates = [[load.rate for load in one] for one in loads]
     ratio = _median_ratio(rates[0], rates[1]) if len(rates) == 2 else None
     return RowResult(row.name, row.title, "1/s", row.budget, summaries, ratio)
@@ -90,23 +100,21 @@ def measure_footprint(start: Sequence[Callable[[], Server]], *, runs: int) -> li
         runs: how many times each is started.
     """
     footprints = _in_turn([_starter(one) for one in start], runs)
-    names = [one[0][0] for one in footprints]
-    results = []
-    for column, row in enumerate((READY, MEMORY), start=1):
-        values = [[float(run[column]) for run in one] for one in footprints]
-        results.append(_footprint_result(row, names, values))
-    return results
+    return [
+        _footprint_result(READY, footprints, lambda footprint: footprint.ready_s),
+        _footprint_result(MEMORY, footprints, lambda footprint: footprint.memory_mb),
+    ]
 
 
 def _loader(contender: Contender, row: LoadRow, seconds: int) -> Callable[[], Load]:
     return lambda: contender.load(row, seconds)
 
 
-def _starter(make: Callable[[], Server]) -> Callable[[], tuple[str, float, float]]:
-    def start() -> tuple[str, float, float]:
+def _starter(make: Callable[[], Server]) -> Callable[[], _Footprint]:
+    def start() -> _Footprint:
         with make() as server:
             ServerContender(server).check(LOAD_ROWS[0])
-            return server.name, server.ready_after_s, server.resident_bytes() / 1e6
+            return _Footprint(server.name, server.version, server.ready_after_s, server.resident_bytes() / 1e6)
 
     return start
 
@@ -126,8 +134,9 @@ def _median_ratio(better: Sequence[float], worse: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(better, worse, strict=True))
 
 
-def _summarise(loads: Sequence[Load]) -> Summary:
+def _summarise(version: str, loads: Sequence[Load]) -> Summary:
     return Summary(
+        version=version,
         value=statistics.median(load.rate for load in loads),
         p50_us=statistics.median(load.p50_us for load in loads),
         p99_us=statistics.median(load.p99_us for load in loads),
@@ -136,10 +145,13 @@ def _summarise(loads: Sequence[Load]) -> Summary:
     )
 
 
-def _footprint_result(row: FootprintRow, names: Sequence[str], values: Sequence[Sequence[float]]) -> RowResult:
+def _footprint_result(
+    row: FootprintRow, footprints: Sequence[Sequence[_Footprint]], number: Callable[[_Footprint], float]
+) -> RowResult:
+    values = [[number(run) for run in one] for one in footprints]
     summaries = {
-        name: Summary(statistics.median(runs), None, None, 0, tuple(runs))
-        for name, runs in zip(names, values, strict=True)
+        one[0].name: Summary(one[0].version, statistics.median(runs), None, None, 0, tuple(runs))
+        for one, runs in zip(footprints, values, strict=True)
     }
     # Here less is better, so the peer's number is the numerator.
     ratio = _median_ratio(values[1], values[0]) if len(values) == 2 else None

@@ -22,7 +22,7 @@ class Report:
 
     Attributes:
         machine: where.
-        versions: of what ran, by name.
+        versions: of what the contenders ran on, by name.
         runs: how many times each number was measured; numbers are medians.
         seconds: how long each run under load was.
         rows: the results.
@@ -64,11 +64,12 @@ class Report:
         judged = [row for row in self.rows if row.met is not None]
         lines = [f"{sum(row.met is True for row in judged)} of {len(judged)} budgets met"] if judged else []
         lines += [f"broken: {row.title}: {row.errors} requests failed" for row in self.broken]
+        measured = {name: summary.version for row in self.rows for name, summary in row.contenders.items()}
         return [
             *lines,
             f"medians of {self.runs} runs of {self.seconds} s, contenders in turn; ratio: median over adjacent runs",
             f"machine: {self.machine}",
-            "versions: " + ", ".join(f"{name} {version}" for name, version in self.versions.items()),
+            "versions: " + ", ".join(f"{name} {version}" for name, version in {**measured, **self.versions}.items()),
         ]
 
 

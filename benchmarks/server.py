@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -40,6 +41,7 @@ class Server(ABC):
         http_url, grpc_url, metrics_url: `http://host:port`, `host:port`, `http://host:port/metrics`.
         ready_after_s: what it took from the start of the process to ready.
         process: the server's first process.
+        version: what the server says of itself in `GET /v2`, once started.
     """
 
     name: ClassVar[str]
@@ -61,6 +63,7 @@ class Server(ABC):
         self.grpc_url = f"{LOOPBACK}:{self.grpc_port}"
         self.metrics_url = f"http://{LOOPBACK}:{self.metrics_port}/metrics"
         self.ready_after_s = 0.0
+        self.version = ""
         self.process: subprocess.Popen[bytes]
         self._folder: tempfile.TemporaryDirectory[str]
         self._log_path: Path | None = None
@@ -101,10 +104,11 @@ class Server(ABC):
             )
         try:
             self._await_ready(started + self.ready_timeout_s)
+            self.ready_after_s = time.monotonic() - started
+            self.version = json.loads(self._get("/v2")[1])["version"]
         except BaseException:
             self.stop()
             raise
-        self.ready_after_s = time.monotonic() - started
 
     def stop(self) -> None:
         """End the process and everything it started; afterwards nothing of it is left.
@@ -151,13 +155,16 @@ class Server(ABC):
             if self.process.poll() is not None:
                 raise ServerError(f"{self.name} ended with status {self.process.returncode}\n{self._tail()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
-                connection = http.client.HTTPConnection(LOOPBACK, self.http_port, timeout=5.0)
-                with contextlib.closing(connection):
-                    connection.request("GET", "/v2/health/ready")
-                    if connection.getresponse().status == 200:
-                        return
+                if self._get("/v2/health/ready")[0] == 200:
+                    return
             time.sleep(POLL_S)
         raise ServerError(f"{self.name} is not ready after {self.ready_timeout_s:g} s\n{self._tail()}")
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        with contextlib.closing(http.client.HTTPConnection(LOOPBACK, self.http_port, timeout=5.0)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
 
     def _tail(self) -> str:
         return "\n".join(self.log.splitlines()[-40:])
