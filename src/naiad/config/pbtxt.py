@@ -125,7 +125,7 @@ def _canonical_field(value: Any, field: Any) -> Any:
     if field.message_type.GetOptions().map_entry:
         entry = field.message_type.fields_by_name["value"]
         return {k: _canonical_field(v, entry) for k, v in value.items()} if isinstance(value, dict) else value
-    if field.is_repeated:
+    if not field.has_presence:
         return [_canonical_object(v, field.message_type) for v in value] if isinstance(value, list) else value
     return _canonical_object(value, field.message_type)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import MutableSequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def _object(message: Any) -> dict[str, Any]:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             entry = field.message_type.fields_by_name["value"]
             document[field.name] = {str(key): _value(value[key], entry) for key in sorted(value)}
-        elif field.is_repeated:
+        elif isinstance(value, MutableSequence):
             document[field.name] = [_value(item, field) for item in value]
         else:
             document[field.name] = _value(value, field)

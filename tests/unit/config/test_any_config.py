@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import MutableSequence
 from functools import partial
 from typing import Any
 
@@ -43,7 +44,7 @@ def _messages(draw: st.DrawFn, descriptor: Descriptor) -> Any:
     for field in draw(st.lists(st.sampled_from(known), unique=True, max_size=4)) if known else []:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             _fill_map(draw, getattr(message, field.name), field.message_type)
-        elif field.is_repeated:
+        elif isinstance(getattr(message, field.name), MutableSequence):
             getattr(message, field.name).extend(draw(st.lists(_values(field), max_size=2)))
         elif field.message_type is not None:
             getattr(message, field.name).SetInParent()
