@@ -92,12 +92,15 @@ class EngineProcess:
         return cls(process, output=output, ready_file=ready_file, log=log)
 
     def ports(self) -> tuple[int, int] | None:
-        """The HTTP and the metrics port once the engine is ready; None before."""
+        """The HTTP and the metrics port, told once when the engine is ready; None before."""
         try:
             ready = json.loads(self._ready_file.read_bytes())
         except FileNotFoundError:
             return None
-        return (int(ready["http"]), int(ready["metrics"])) if ready["pid"] == self.id.pid else None
+        if ready["pid"] != self.id.pid:
+            return None
+        self._ready_file.unlink()
+        return int(ready["http"]), int(ready["metrics"])
 
     async def stop(self, *, timeout_s: float) -> None:
         """Ask the process to drain and end; after `timeout_s` end it."""

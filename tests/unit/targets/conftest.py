@@ -12,11 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
+from naiad.targets import local_target
 from naiad.targets.launch import HealthPolicy, Launch, RestartPolicy
 from naiad.targets.local_target import stop
 from naiad.targets.process import service_processes
 from naiad.targets.process_lock import read_holder, supervisor_lock_path
 from naiad.targets.service_state import ServiceState, read_state
+from naiad.workspace.workspace import Workspace
 
 FAKE_ENGINE = (sys.executable, str(Path(__file__).with_name("fake_engine.py")))
 DEADLINE_S = 30
@@ -84,3 +86,33 @@ def service(tmp_path: Path) -> Iterator[SupervisedService]:
     yield SupervisedService(directory)
     stop(directory, report=lambda _: None)
     assert service_processes(directory) == []
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace with the models `repository:1` (Multi, of `digits`), `pair:1` (of two) and `plain:1` (Onnx)."""
+    workspace = Workspace(tmp_path / "workspace")
+    for name, models in (("repository", ["digits"]), ("pair", ["digits", "words"])):
+        for model in models:
+            folder = tmp_path / name / "triton" / model / "1"
+            folder.mkdir(parents=True)
+            (folder / "model.onnx").write_bytes(b"a model")
+        workspace.models.register(tmp_path / name, name=name, framework="Multi")
+    workspace.models.register(
+        tmp_path / "pair" / "triton" / "words" / "1" / "model.onnx", name="plain", framework="Onnx"
+    )
+    yield workspace
+    for service in workspace.services.list():
+        stop(workspace.services.directory(service.name), report=lambda _: None)
+
+
+@pytest.fixture
+def engine_options(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Makes deployments start fake engines; the options in the list are given to those started from then on."""
+    options: list[str] = []
+
+    def fake_command(name: str, **_: Any) -> tuple[str, ...]:
+        return (*FAKE_ENGINE, *options)
+
+    monkeypatch.setattr(local_target, "engine_command", fake_command)
+    return options
