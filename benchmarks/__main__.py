@@ -58,7 +58,7 @@ def benchmark(
     try:
         report = _measure(names, runs=runs, seconds=seconds, peer=not no_peer, say=say)
     except (InstallationError, ServerError, WrkError, WrongAnswerError) as error:
-        progress.print(f"error: {error}", style="red", highlight=False, markup=False)
+        progress.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     if output is Output.JSON:
         typer.echo(report.to_json())
