@@ -82,12 +82,13 @@ def show_help_without_command(context: typer.Context) -> None:
         raise typer.Exit(2)
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+def command(app: typer.Typer, name: str, *, table: str | None = None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Make a function a verb of a noun: it gets the shared options besides its own, and what it returns is printed.
 
     Args:
         app: from `noun_app`.
         name: the verb.
+        table: JMESPath expression of what `--output table` shows; everything that is not nested when left out.
 
     Returns:
         A decorator for a function with typer's parameters; it returns a document of JSON's types, or None to print
@@ -103,7 +104,10 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[P, Any]], Callabl
             document = function(**{name: values[name] for name in own.parameters})  # type: ignore[call-arg]
             if document is not None:
                 options = _options.get()
-                write_document(document, output=options.output or Format.JSON, query=options.query)
+                output = options.output or Format.JSON
+                write_document(
+                    document, output=output, query=options.query or (table if output is Format.TABLE else None)
+                )
 
         parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own.parameters.values()]
         run.__signature__ = inspect.Signature([*parameters, *_PARAMETERS])  # type: ignore[attr-defined]

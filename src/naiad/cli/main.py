@@ -5,8 +5,8 @@ How a noun is added: a row in `NOUNS`, and a module with `app: typer.Typer` in i
   It should import what is heavy (SQLAlchemy, the engine) inside its functions all the same: its own `--help` uses it.
 - A noun with verbs (`model`, `service`) makes its app with `naiad.cli.common.noun_app` and its verbs with
   `naiad.cli.common.command`, which adds the options that all verbs share (`--output`, `--query`, `--path`, …) and
-  prints what the function returns. `serve` is one command: `typer.Typer(**APP_SETTINGS)` (from `naiad.cli.common`)
-  with a single `@app.command()`.
+  prints what the function returns; its `table=` says which columns `--output table` has.
+- `serve` is one command: `typer.Typer(**APP_SETTINGS)` (from `naiad.cli.common`) with a single `@app.command()`.
 - `model deploy` lies in a module of its own, `naiad.cli.deploy`: a function `deploy` whose parameters are typer's,
   which `naiad.cli.model` adds to its verbs.
 - Functions raise `NaiadError`s and let them pass. Exit status: 0; 1 for what failed; 2 for a command line that cannot

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from naiad.workspace.artifacts import Progress
     from naiad.workspace.models import ModelChanges
 
+_COLUMNS = "{id: id, framework: framework, sizeBytes: sizeBytes, createdTime: createdTime, description: description}"
+
 app = noun_app("Register, list, download, deploy and delete models")
 command(app, "deploy")(deploy)
 
@@ -33,7 +35,7 @@ Memory = Annotated[float | None, typer.Option("--memory-gb", "--gb", help="Memor
 Gpus = Annotated[int | None, typer.Option("--gpu-cores", "--gc", help="GPUs it should have")]
 
 
-@command(app, "register")
+@command(app, "register", table=_COLUMNS)
 def register(
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the model")],
     model_path: Annotated[Path, typer.Option("--model-path", "-p", help="File or folder to register")],
@@ -79,7 +81,7 @@ def register(
     return model.to_dict()
 
 
-@command(app, "list")
+@command(app, "list", table=f"[].{_COLUMNS}")
 def list_models(
     model_name: Annotated[str | None, typer.Option("--model-name", "-n", help="Only versions of this model")] = None,
     latest: Annotated[bool, typer.Option("--latest", help="Only the newest version of each model")] = False,
@@ -103,7 +105,7 @@ def list_models(
     return [model.to_dict() for model in models]
 
 
-@command(app, "show")
+@command(app, "show", table=_COLUMNS)
 def show(
     model_id: Annotated[str | None, typer.Option("--model-id", "-i", help="Id, name:version")] = None,
     model_name: Annotated[str | None, typer.Option("--model-name", "-n", help="Name, instead of an id")] = None,
@@ -123,7 +125,7 @@ def show(
     return models.get_by_id(model_id).to_dict()
 
 
-@command(app, "update")
+@command(app, "update", table=_COLUMNS)
 def update(
     model_id: ModelId,
     add_tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Tag to set; may be repeated")] = None,
@@ -164,7 +166,7 @@ def download(
     return str(open_workspace().models.download(model_id, target_dir, overwrite=overwrite))
 
 
-@command(app, "delete")
+@command(app, "delete", table=_COLUMNS)
 def delete(model_id: Annotated[str, typer.Option("--model-id", "-i", help="Id, name:version")]) -> dict[str, Any]:
     """Delete one version of a model, unless a service uses it."""
     return open_workspace().models.delete(model_id).to_dict()

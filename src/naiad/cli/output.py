@@ -10,7 +10,7 @@ from typing import Any, Final
 import typer
 
 from naiad.cli.report import has_colour
-from naiad.errors import UsageError
+from naiad.errors import InvalidArgumentError, UsageError
 
 
 class Format(StrEnum):
@@ -33,7 +33,7 @@ def write_document(document: Any, *, output: Format, query: str | None) -> None:
         query: JMESPath expression of the part to print.
 
     Raises:
-        UsageError: when the query does not fit the document.
+        InvalidArgumentError: when the query does not fit the document.
     """
     if query is not None:
         document = search(query, document)
@@ -46,25 +46,35 @@ def write_document(document: Any, *, output: Format, query: str | None) -> None:
         typer.echo(text)
 
 
-def check_query(query: str) -> str:
+def check_query(query: str) -> None:
     """Raise a UsageError unless the text is a JMESPath expression."""
     import jmespath
 
     try:
         jmespath.compile(query)
     except jmespath.exceptions.JMESPathError as error:
-        raise UsageError(f"--query is not a JMESPath expression: {error}", hint="https://jmespath.org") from None
-    return query
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise UsageError(
+            f"--query '{query}' is no JMESPath expression: {reason}", hint="https://jmespath.org"
+        ) from None
 
 
 def search(query: str, document: Any) -> Any:
-    """The part of a document that a JMESPath expression selects."""
+    """The part of a document that a JMESPath expression selects.
+
+    Raises:
+        InvalidArgumentError: when a function in the expression does not take what it gets.
+    """
     import jmespath
 
     try:
         return jmespath.search(query, document)
+    except jmespath.exceptions.JMESPathTypeError as error:
+        expected = " or ".join(error.expected_types)
+        reason = f"{error.function_name}() takes {expected}, not {error.actual_type}"
+        raise InvalidArgumentError(f"--query '{query}' does not fit the output: {reason}") from None
     except jmespath.exceptions.JMESPathError as error:
-        raise UsageError(f"--query does not fit the output: {error}") from None
+        raise InvalidArgumentError(f"--query '{query}' does not fit the output: {error}") from None
 
 
 def _json(document: Any) -> str:
