@@ -23,6 +23,7 @@ _GRAPH_LEVELS = {
     1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
+_BOOLEANS = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 _BF16 = datatypes.BY_NAME["BF16"]
 _ONNX_BFLOAT16 = 16
 _LOG_ERRORS_ONLY = 3
@@ -129,7 +130,7 @@ def _session_options(context: LoadContext) -> onnxruntime.SessionOptions:
     budget = max(1, context.cores // max(1, context.instance_count))
     options.intra_op_num_threads = _integer(context, "intra_op_thread_count") or budget
     options.inter_op_num_threads = _integer(context, "inter_op_thread_count") or 1
-    mode = _integer(context, "execution_mode") or 0
+    mode = _integer(context, "execution_mode")
     if mode not in (0, 1):
         raise InvalidArgumentError(
             f"Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 but got {mode} ."
@@ -137,27 +138,36 @@ def _session_options(context: LoadContext) -> onnxruntime.SessionOptions:
     options.execution_mode = (
         onnxruntime.ExecutionMode.ORT_PARALLEL if mode else onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     )
-    if (arena := _integer(context, "enable_mem_arena")) is not None:
-        options.enable_cpu_mem_arena = bool(arena)
-    if (pattern := _integer(context, "enable_mem_pattern")) is not None:
-        options.enable_mem_pattern = bool(pattern)
+    options.enable_cpu_mem_arena = _boolean(context, "enable_mem_arena", default=True)
+    options.enable_mem_pattern = _boolean(context, "enable_mem_pattern", default=True)
     # A spinning pool would burn the very cores that the event loop needs between batches.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 
-def _integer(context: LoadContext, key: str) -> int | None:
+def _option(context: LoadContext, key: str) -> str | None:
     """A model parameter, else a `--backend-config=onnxruntime,key=value`, else None."""
     if key in context.config.parameters:
-        text = context.config.parameters[key].string_value
-    elif key in context.settings:
-        text = context.settings[key]
-    else:
-        return None
+        return str(context.config.parameters[key].string_value)
+    return context.settings.get(key)
+
+
+def _integer(context: LoadContext, key: str) -> int:
+    """An option that is a count; 0, onnxruntime's own choice, where it is not given."""
+    text = _option(context, key)
     try:
-        return int(text)
+        return int(text or 0)
     except ValueError as error:
-        raise InvalidArgumentError(f"failed to convert {key} '{text}' to integral number") from error
+        raise InvalidArgumentError(f"failed to convert '{text}' to integral number") from error
+
+
+def _boolean(context: LoadContext, key: str, *, default: bool) -> bool:
+    text = _option(context, key)
+    if text is None:
+        return default
+    if text.lower() not in _BOOLEANS:
+        raise InvalidArgumentError(f"failed to convert '{text}' to boolean")
+    return _BOOLEANS[text.lower()]
 
 
 def _as_text(name: str, array: Array) -> Array:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from naiad.engine.tensor_spec import TensorSpec
 from naiad.errors import InternalError, NaiadError
 
 clock_ns = time.monotonic_ns
+
+_LARGE_BYTES: Final = 1 << 20
 
 
 class Batch:
@@ -55,12 +58,14 @@ class Executor:
         self._outputs = outputs
         self._batched = batched
         self._execute = execute
+        self._scratches: list[dict[int, bytearray]] = []
 
     def run(self, batch: Batch) -> None:
         """Run the batch; whatever goes wrong ends up in `batch.error`, never in the caller."""
         batch.started_ns = started = clock_ns()
+        scratch = self._scratches.pop() if self._scratches else {}
         try:
-            arrays = [self._gather(index, spec, batch) for index, spec in enumerate(self._inputs)]
+            arrays = [self._gather(index, spec, batch, scratch) for index, spec in enumerate(self._inputs)]
             gathered = clock_ns()
             outputs = self._execute(arrays)
             batch.infer_ns = clock_ns() - gathered
@@ -75,8 +80,10 @@ class Executor:
             batch.error = error
         except Exception as error:  # a runtime may raise anything; its requests still get an answer
             batch.error = InternalError(f"{type(error).__name__}: {error}")
+        finally:
+            self._scratches.append(scratch)
 
-    def _gather(self, index: int, spec: TensorSpec, batch: Batch) -> Array | None:
+    def _gather(self, index: int, spec: TensorSpec, batch: Batch, scratch: dict[int, bytearray]) -> Array | None:
         """One input of the whole batch: a view of the buffer for one request, one copy for several."""
         requests = batch.requests
         first = requests[0]
@@ -87,7 +94,12 @@ class Executor:
         if len(requests) == 1:
             array = _as_array(buffer, spec, shape)
         else:
-            array = _join([request.inputs[index] for request in requests], spec, (batch.rows, *shape[1:]))
+            buffers = [request.inputs[index] for request in requests]
+            shape = (batch.rows, *shape[1:])
+            if batch.rows * spec.row_bytes < _LARGE_BYTES:
+                array = _join(buffers, spec, shape)
+            else:
+                array = _join_into(scratch, index, buffers, spec, shape)
         return array if spec.reshape is None else spec.to_runtime(array, batched=self._batched)
 
     def _check_rows(self, batch: Batch) -> None:
@@ -110,3 +122,19 @@ def _join(buffers: list[Buffer], spec: TensorSpec, shape: tuple[int, ...]) -> Ar
     if spec.datatype.dtype.hasobject:
         return np.concatenate([buffer.ravel() for buffer in buffers]).reshape(shape)
     return np.frombuffer(b"".join(buffers), spec.datatype.dtype).reshape(shape)
+
+
+def _join_into(
+    scratch: dict[int, bytearray], index: int, buffers: list[Buffer], spec: TensorSpec, shape: tuple[int, ...]
+) -> Array:
+    """As `_join`, into memory that the next batch uses again: fresh pages would cost as much as the copy."""
+    size = shape[0] * spec.row_bytes
+    memory = scratch.get(index)
+    if memory is None or len(memory) < size:
+        memory = scratch[index] = bytearray(size)
+    view, position = memoryview(memory), 0
+    for buffer in buffers:
+        part = memoryview(buffer).cast("B")
+        view[position : position + part.nbytes] = part
+        position += part.nbytes
+    return np.frombuffer(view[:size], spec.datatype.dtype).reshape(shape)

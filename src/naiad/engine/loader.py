@@ -87,7 +87,17 @@ def read_config(folder: ModelFolder, settings: LoadSettings) -> Any:
         )
     entries = [entry.name for entry in folder.version_path(versions[0]).iterdir()]
     autocomplete.complete_backend(config, name=folder.name, entries=entries)
+    # What the file alone shows to be wrong is told before a runtime starts.
+    validate.validate(_normalized(config))
+    refuse_unserved(config)
     return config
+
+
+def _normalized(config: Any) -> Any:
+    copy = model_config_pb2.ModelConfig()
+    copy.CopyFrom(config)
+    normalize.normalize(copy)
+    return copy
 
 
 def open_version(folder: ModelFolder, version: int, base: Any, settings: LoadSettings) -> OpenedVersion:
@@ -100,18 +110,14 @@ def open_version(folder: ModelFolder, version: int, base: Any, settings: LoadSet
     config = model_config_pb2.ModelConfig()
     config.CopyFrom(base)
     opener = backend(config.backend)
-    refuse_unserved(config)
     options = settings.backend(config.backend)
-    sized = model_config_pb2.ModelConfig()
-    sized.CopyFrom(config)
-    normalize.normalize(sized)
     runtime = opener(
         LoadContext(
             name=folder.name,
             path=folder.version_path(version),
             config=config,
             model_file=config.default_model_filename,
-            instance_count=sum(group.count for group in sized.instance_group),
+            instance_count=sum(group.count for group in _normalized(config).instance_group),
             cores=settings.cores,
             settings=options,
         )
@@ -197,7 +203,6 @@ def refuse_unserved(config: Any) -> None:
 
     Raises:
         UnsupportedError: naming the field.
-        InvalidArgumentError: an instance group wants a GPU (triton.md §3.5).
     """
     unserved = {
         "sequence_batching": config.HasField("sequence_batching"),
@@ -217,12 +222,6 @@ def refuse_unserved(config: Any) -> None:
             f"the configuration of model '{config.name}' asks for {', '.join(wanted)}, which this version of naiad "
             "does not serve"
         )
-    for group in config.instance_group:
-        if group.kind == model_config_pb2.ModelInstanceGroup.KIND_GPU:
-            raise InvalidArgumentError(
-                f"instance group {group.name or config.name + '_0'} of model {config.name} has kind KIND_GPU "
-                "but server does not support GPUs"
-            )
 
 
 def _default_max_batch_size(options: Mapping[str, str]) -> int:

@@ -23,7 +23,7 @@ class Model:
         required_inputs: how many inputs a request must have.
         max_batch_size: rows at once; 0 for a model without a batch dimension.
         statistics: what was counted.
-        plans: what transports remember about request headers that they have read before; theirs to fill and bound.
+        plans: what a transport remembers about requests that it has read before; its own to fill and bound.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Model:
         self.max_batch_size: int = config.max_batch_size
         self.statistics = statistics
         self.scheduler = scheduler
-        self.plans: dict[bytes, Any] = {}
+        self.plans: Any = None
         self._runtime = runtime
 
     @property

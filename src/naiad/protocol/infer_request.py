@@ -78,6 +78,15 @@ class InferHeader:
         """Whether the same JSON may come again with other bytes behind it: all data binary, and no id."""
         return not self.id and all(tensor.binary_size is not None for tensor in self.inputs)
 
+    @property
+    def layout(self) -> tuple[object, ...]:
+        """What requests have in common that differ in their id, their time-out, their priority and their data."""
+        return (
+            self.binary_output,
+            *[(tensor.name, tensor.datatype.name, tensor.shape, tensor.binary_size) for tensor in self.inputs],
+            *[(output.name, output.binary, output.class_count) for output in self.outputs],
+        )
+
 
 def parse_infer_header(text: bytes | memoryview, *, max_bytes: int) -> InferHeader:
     """Read the JSON of an inference request.

@@ -75,9 +75,10 @@ def array_to_json(array: Array, datatype: DataType) -> bytes:
         return orjson.dumps([_text(element) for element in array.ravel()])
     if datatype.dtype.kind == "f":
         doubles = array.astype(np.float64).ravel()
-        if not np.isfinite(doubles).all():
+        text = orjson.dumps(doubles, option=_NUMPY_OPTIONS)
+        if b"null" in text:  # what orjson makes of NaN and infinities
             return json.dumps(doubles.tolist(), separators=(",", ":")).encode()
-        return orjson.dumps(doubles, option=_NUMPY_OPTIONS)
+        return text
     if datatype.dtype.kind == "b":
         return orjson.dumps(array.ravel().tolist())
     return orjson.dumps(np.ascontiguousarray(array).ravel(), option=_NUMPY_OPTIONS)

@@ -270,7 +270,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def respond(self, request: InferRequest, outputs: Sequence[Array]) -> None:
         """An inference has its outputs."""
         try:
-            pieces = request.plan.encode(outputs)
+            pieces = request.plan.encode(request.id, outputs)
         except NaiadError as error:
             self.fail(request, error)
             return

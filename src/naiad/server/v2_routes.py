@@ -12,7 +12,7 @@ from naiad.errors import InvalidArgumentError, MethodNotAllowedError, NotFoundEr
 from naiad.protocol import json_value
 from naiad.server import views
 from naiad.server.http1 import HttpConnection
-from naiad.server.infer_plan import plan_for, raw_request
+from naiad.server.infer_plan import infer_request, raw_request
 from naiad.server.request_head import RequestHead
 from naiad.server.response import EMPTY, JSON, Response, json_response
 
@@ -99,8 +99,8 @@ class V2Routes:
         model = self._engine.model(name, version)
         json_bytes = self._json_bytes(head, body)
         if json_bytes:
-            plan = plan_for(model, bytes(body[:json_bytes]), len(body) - json_bytes, max_bytes=self._max_input_bytes)
-            request = plan.request(body[json_bytes:], connection, arrived_ns)
+            text, binary = bytes(body[:json_bytes]), body[json_bytes:]
+            request = infer_request(model, text, binary, connection, arrived_ns, max_bytes=self._max_input_bytes)
         else:
             request = raw_request(model, body, connection, arrived_ns)
         model.infer(request)
