@@ -99,7 +99,9 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit status.
     """
-    words = list(arguments[1:] if arguments[:1] == ["ml"] else arguments)
+    words = list(arguments)
+    if words[:1] == ["ml"]:
+        del words[0]
     try:
         status = typer.main.get_command(app).main(words, prog_name="naiad", standalone_mode=False)
     except NaiadError as error:

@@ -84,7 +84,10 @@ def _json(document: Any) -> str:
 def _yaml(document: Any) -> str:
     import yaml
 
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).removesuffix("...\n").rstrip("\n")
+    # Written as they are, these would be read as line ends.
+    has_line_ends = any(mark in _json(document) for mark in "\x85\u2028\u2029")
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=not has_line_ends)
+    return text.removesuffix("...\n").rstrip("\n")
 
 
 def _tsv(document: Any) -> str:
