@@ -78,6 +78,8 @@ class DynamicBatcher:
         self._delayed: deque[InferRequest] = deque()
         self._timed = any(level.timeout_ns for level in self._policies)
         self._default_index = (policy.default_level or (count + 1) // 2) - 1 if policy.levels else 0
+        policed = self._timed or any(level.max_size for level in self._policies)
+        self._plain = None if policed or count > 1 else self._queues[0]
         self.expired: list[InferRequest] = []
         """Requests that `next_batch` found to be over their time; the caller refuses them and empties the list."""
 
@@ -94,6 +96,9 @@ class DynamicBatcher:
         Raises:
             UnavailableError: its queue is full.
         """
+        if self._plain is not None:
+            self._plain.append(request)
+            return
         index = self._default_index
         if request.priority and 0 < request.priority <= self._policy.levels:
             index = request.priority - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from naiad.backends.base import RuntimeModel
@@ -23,6 +23,8 @@ class Model:
         required_inputs: how many inputs a request must have.
         max_batch_size: rows at once; 0 for a model without a batch dimension.
         statistics: what was counted.
+        infer: queues a validated request, whose sink hears of it later; raises `UnavailableError` when the queue is
+            full or the model is being unloaded.
         plans: what a transport remembers about requests that it has read before; its own to fill and bound.
     """
 
@@ -49,6 +51,7 @@ class Model:
         self.max_batch_size: int = config.max_batch_size
         self.statistics = statistics
         self.scheduler = scheduler
+        self.infer: Callable[[InferRequest], None] = scheduler.enqueue
         self.plans: Any = None
         self._runtime = runtime
 
@@ -56,14 +59,6 @@ class Model:
     def platform(self) -> str:
         """What metadata calls the platform: the configuration's, else its backend's name (triton.md §1.3)."""
         return str(self.config.platform or self.config.backend)
-
-    def infer(self, request: InferRequest) -> None:
-        """Queue a validated request; its sink hears of it later.
-
-        Raises:
-            UnavailableError: the queue is full or the model is being unloaded.
-        """
-        self.scheduler.enqueue(request)
 
     async def close(self) -> None:
         """Finish what is queued or running, then free the runtime."""

@@ -32,17 +32,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_RECEIVE_BYTES: Final = 1 << 18
 _MAX_WAITING_BYTES: Final = 1 << 16
 _COPY_BELOW_BYTES: Final = 1 << 14
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-# Reads on one loop never overlap, so all connections share one buffer until they know what they are reading.
-_shared_buffer = bytearray(_RECEIVE_BYTES)
-_shared_view = memoryview(_shared_buffer)
 
-
-class HttpConnection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.Protocol):
     """A client's connection.
 
     Args:
@@ -54,7 +49,6 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_body",
-        "_body_received",
         "_busy",
         "_chunks",
         "_closing",
@@ -73,8 +67,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._head: RequestHead | None = None
         self._waiting = b""
-        self._body: memoryview | None = None
-        self._body_received = 0
+        self._body: BodyReceiver | None = None
         self._chunks: ChunkedReader | None = None
         self._busy = False
         self._closing = False
@@ -100,20 +93,8 @@ class HttpConnection(asyncio.BufferedProtocol):
             self.request.model.scheduler.cancel(self.request)
             self.request = None
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go: the body that is being received, or the shared buffer."""
-        if self._body is not None:
-            return self._body[self._body_received :]
-        return _shared_view
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        if self._body is not None:
-            self._body_received += nbytes
-            if self._body_received == len(self._body):
-                self._body_complete()
-            return
-        data = bytes(_shared_view[:nbytes])
         if self._busy or self._writing_paused:
             self._wait(data)
             return
@@ -192,22 +173,25 @@ class HttpConnection(asyncio.BufferedProtocol):
             return
         if head.expects_continue:
             self._transport.write(_CONTINUE)
-        # numpy's memory is not zeroed first, which for large tensors is worth a tenth of the time.
-        self._body = np.empty(head.content_length, np.uint8).data
-        self._body[: len(received)] = received
-        self._body_received = len(received)
-        self._head = head
         self._since_ns = clock_ns()
+        self._body = BodyReceiver(self, head, received)
+        self._read_as(self._body)
 
-    def _body_complete(self) -> None:
-        head, body = self._head, self._body
+    def _read_as(self, protocol: asyncio.BaseProtocol) -> None:
+        # uvloop chooses how it reads when reading starts.
+        self._transport.pause_reading()
+        self._transport.set_protocol(protocol)
+        self._transport.resume_reading()
+
+    def body_received(self, head: RequestHead, body: memoryview) -> None:
+        """A large body is whole; the next bytes are a request again."""
         self._release_body()
-        if head is not None and body is not None:
-            self._dispatch(head, body)
+        self._read_as(self)
+        self._dispatch(head, body)
 
     def _release_body(self) -> None:
         if self._body is not None:
-            self._server.release(len(self._body))
+            self._server.release(self._body.head.content_length)
             self._body = None
 
     def _begin_chunks(self, head: RequestHead, data: bytes) -> None:
@@ -331,3 +315,46 @@ class HttpConnection(asyncio.BufferedProtocol):
         elif not receiving and waited_ns > self._server.idle_timeout_ns:
             self._closing = True
             self._transport.close()
+
+
+class BodyReceiver(asyncio.BufferedProtocol):
+    """Stands in for a connection while a body larger than one read comes in: the socket fills a buffer of its size.
+
+    Args:
+        connection: told when the body is whole.
+        head: the request's.
+        received: the first bytes of the body.
+    """
+
+    def __init__(self, connection: HttpConnection, head: RequestHead, received: bytes) -> None:
+        self.head = head
+        self._connection = connection
+        # numpy's memory is not zeroed first, which for large tensors is worth a tenth of the time.
+        self._buffer = np.empty(head.content_length, np.uint8).data
+        self._buffer[: len(received)] = received
+        self._received = len(received)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._buffer[self._received :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes have come."""
+        self._received += nbytes
+        if self._received == len(self._buffer):
+            self._connection.body_received(self.head, self._buffer)
+
+    def eof_received(self) -> None:
+        """The client has closed."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._connection.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers."""
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._connection.resume_writing()

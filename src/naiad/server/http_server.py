@@ -61,7 +61,9 @@ class HttpServer:
     """
 
     def __init__(self, handle: Handler, *, limits: Limits, keys: KeyRing | None = None) -> None:
-        self._handle = handle
+        self.handle: Handler = handle if keys is None else self._handle_with_key
+        """Answers a request, or says None and answers later."""
+        self._application = handle
         self._limits = limits
         self._keys = keys
         self._receiving_bytes = 0
@@ -148,17 +150,11 @@ class HttpServer:
         if self._keys is not None:
             self._keys.check(head.headers.get(b"authorization"))
 
-    def handle(
+    def _handle_with_key(
         self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
-        """Answer a request, or say None and answer later.
-
-        Raises:
-            NaiadError: the answer is an error.
-        """
-        if self._keys is not None:
-            self.authorize(head)
-        return self._handle(connection, head, body, arrived_ns)
+        self.authorize(head)
+        return self._application(connection, head, body, arrived_ns)
 
     def reserve(self, size: int) -> None:
         """Account for a body that is going to be received.

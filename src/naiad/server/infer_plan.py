@@ -94,53 +94,46 @@ class InferPlan:
 
 
 class PlanCache:
-    """The plans of one model, by layout, and headers that came before, by their JSON."""
+    """The plans of one model, by layout, and headers that came before, by their JSON.
 
-    def __init__(self) -> None:
+    Args:
+        model: the model version.
+        max_bytes: the largest JSON, and the largest tensor in it.
+    """
+
+    def __init__(self, model: Model, max_bytes: int) -> None:
+        self._model = model
+        self._max_bytes = max_bytes
         self._by_layout: dict[object, InferPlan] = {}
         self._by_text: dict[bytes, tuple[InferPlan, InferHeader]] = {}
 
-    def find(self, model: Model, text: bytes, binary_bytes: int, *, max_bytes: int) -> tuple[InferPlan, InferHeader]:
-        """The plan for a JSON header, and the header.
-
-        Args:
-            model: the model version.
-            text: the JSON.
-            binary_bytes: how many bytes are behind it.
-            max_bytes: the largest tensor that JSON may carry.
+    def request(self, text: bytes, binary: bytes | memoryview, sink: Sink, arrived_ns: int) -> InferRequest:
+        """The engine's request for a JSON header and the bytes behind it.
 
         Raises:
-            NaiadError: the header is malformed, promises other bytes, or the model does not accept it.
+            NaiadError: it is malformed, or the model does not accept it.
         """
         known = self._by_text.get(text)
-        if known is not None:
-            return known
-        header = parse_infer_header(text, max_bytes=max_bytes)
+        plan, header = known if known is not None else self._read(text, len(binary))
+        return plan.request(header, binary, sink, arrived_ns)
+
+    def _read(self, text: bytes, binary_bytes: int) -> tuple[InferPlan, InferHeader]:
+        if len(text) > self._max_bytes:
+            raise InvalidArgumentError(
+                f"request JSON size of {len(text)} bytes exceeds the maximum allowed input size of {self._max_bytes} "
+                "bytes. Use --http-max-input-size to increase the limit."
+            )
+        header = parse_infer_header(text, max_bytes=self._max_bytes)
         layout = header.layout
         plan = self._by_layout.get(layout)
         if plan is None:
             if _spans(header.inputs)[1] != binary_bytes:
-                raise wrong_body_size(model, header, binary_bytes)
-            plan = InferPlan(model, header)
+                raise wrong_body_size(self._model, header, binary_bytes)
+            plan = InferPlan(self._model, header)
             _remember(self._by_layout, layout, plan)
         if header.is_reusable and len(text) <= _MAX_TEXT_BYTES:
             _remember(self._by_text, text, (plan, header))
         return plan, header
-
-
-def infer_request(
-    model: Model, text: bytes, binary: bytes | memoryview, sink: Sink, arrived_ns: int, *, max_bytes: int
-) -> InferRequest:
-    """The request of a JSON header and the bytes behind it.
-
-    Raises:
-        NaiadError: it is malformed, or the model does not accept it.
-    """
-    cache: PlanCache | None = model.plans
-    if cache is None:
-        cache = model.plans = PlanCache()
-    plan, header = cache.find(model, text, len(binary), max_bytes=max_bytes)
-    return plan.request(header, binary, sink, arrived_ns)
 
 
 def raw_request(model: Model, body: bytes | memoryview, sink: Sink, arrived_ns: int) -> InferRequest:

@@ -28,7 +28,7 @@ class RequestHead:
         expects_continue: the client waits for a 100 before it sends the body.
         keep_alive: the connection stays open after the answer.
         connection_field: the header line that tells the client so, where it could not know; else empty.
-        route: what the router found for method and path; its own to fill.
+        route: what answers it, for the application to fill.
     """
 
     __slots__ = (

@@ -8,11 +8,11 @@ from typing import Final
 
 from naiad.config.render import config_json
 from naiad.engine.engine import Engine
-from naiad.errors import InvalidArgumentError, MethodNotAllowedError, NotFoundError, UnsupportedError
+from naiad.errors import InvalidArgumentError, MethodNotAllowedError, NotFoundError
 from naiad.protocol import json_value
 from naiad.server import views
 from naiad.server.http1 import HttpConnection
-from naiad.server.infer_plan import infer_request, raw_request
+from naiad.server.infer_route import InferRoute
 from naiad.server.request_head import RequestHead
 from naiad.server.response import EMPTY, JSON, Response, json_response
 
@@ -22,6 +22,9 @@ _MODEL_NOT_READY: Final = Response(400, b'{"error":"Model version not ready"}')
 
 View = Callable[[str, str, "bytes | memoryview"], Response]
 """Answers at once: model name, version and body in (empty where the path has none)."""
+
+Route = Callable[[HttpConnection, "bytes | memoryview", int], "Response | None"]
+"""Answers the requests of one head: connection, body and arrival time in."""
 
 
 class V2Routes:
@@ -63,17 +66,12 @@ class V2Routes:
         Raises:
             NaiadError: the answer is an error.
         """
-        route = head.route
+        route: Route | None = head.route
         if route is None:
             route = head.route = self._find(head)
-        view, name, version = route
-        if view is not None:
-            response: Response = view(name, version, body)
-            return response
-        self._infer(connection, head, body, arrived_ns, name, version)
-        return None
+        return route(connection, body, arrived_ns)
 
-    def _find(self, head: RequestHead) -> tuple[View | None, str, str]:
+    def _find(self, head: RequestHead) -> Route:
         # Clients that join a base URI ending in a slash with `/v2/…` send two (azure-ml.md §1 item 18).
         path = "/" + head.path.decode("latin-1").lstrip("/")
         known = False
@@ -82,50 +80,13 @@ class V2Routes:
                 known = True
                 if method == head.method:
                     groups = match.groupdict()
-                    return view, groups.get("name") or "", groups.get("version") or ""
+                    name, version = groups.get("name") or "", groups.get("version") or ""
+                    if view is None:
+                        return InferRoute(self._engine, name, version, head, self._max_input_bytes)
+                    return lambda connection, body, arrived_ns: view(name, version, body)
         if known:
             raise MethodNotAllowedError("Method Not Allowed")
         raise NotFoundError("Not Found")
-
-    def _infer(
-        self,
-        connection: HttpConnection,
-        head: RequestHead,
-        body: bytes | memoryview,
-        arrived_ns: int,
-        name: str,
-        version: str,
-    ) -> None:
-        model = self._engine.model(name, version)
-        json_bytes = self._json_bytes(head, body)
-        if json_bytes:
-            text, binary = bytes(body[:json_bytes]), body[json_bytes:]
-            request = infer_request(model, text, binary, connection, arrived_ns, max_bytes=self._max_input_bytes)
-        else:
-            request = raw_request(model, body, connection, arrived_ns)
-        model.infer(request)
-        connection.request = request
-
-    def _json_bytes(self, head: RequestHead, body: bytes | memoryview) -> int:
-        """How much of a body is JSON; 0 means that it is the raw bytes of the only input (triton.md §1.4)."""
-        headers = head.headers
-        if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-            raise UnsupportedError("Unsupported compression type")
-        text = headers.get(b"inference-header-content-length")
-        size = len(body)
-        if text is None:
-            return size
-        try:
-            json_bytes = int(text)
-        except ValueError:
-            raise InvalidArgumentError(
-                f"Unable to parse Inference-Header-Content-Length, got: {text.decode('latin-1')}"
-            ) from None
-        if json_bytes and not 0 < json_bytes <= size:
-            raise InvalidArgumentError(
-                f"inference header size should be in range (0, {size}), got: {text.decode('latin-1')}"
-            )
-        return json_bytes
 
     def _server_metadata(self, name: str, version: str, body: bytes | memoryview) -> Response:
         return json_response(views.server_metadata(self._server_id))

@@ -1,0 +1,71 @@
+"""`POST …/infer` over HTTP: where a body's JSON ends, and on to the plan of its layout (triton.md §1.4)."""
+
+from __future__ import annotations
+
+from naiad.engine.engine import Engine
+from naiad.errors import InvalidArgumentError, UnsupportedError
+from naiad.server.http1 import HttpConnection
+from naiad.server.infer_plan import PlanCache, raw_request
+from naiad.server.request_head import RequestHead
+
+
+class InferRoute:
+    """Takes the inference requests of one head.
+
+    Args:
+        engine: the models.
+        name, version: of the model; the version is "" for the latest.
+        head: says how the body is made up.
+        max_input_bytes: the largest JSON or raw body, and tensor in JSON.
+
+    Raises:
+        UnsupportedError: the body is compressed.
+        InvalidArgumentError: the header that says how much of the body is JSON is no number.
+    """
+
+    __slots__ = ("_engine", "_json_bytes", "_max_input_bytes", "_name", "_version")
+
+    def __init__(self, engine: Engine, name: str, version: str, head: RequestHead, max_input_bytes: int) -> None:
+        self._engine = engine
+        self._name = name
+        self._version = version
+        self._max_input_bytes = max_input_bytes
+        self._json_bytes = _json_bytes(head)
+
+    def __call__(self, connection: HttpConnection, body: bytes | memoryview, arrived_ns: int) -> None:
+        """Queue one request; the connection answers it later.
+
+        Raises:
+            NaiadError: it is refused.
+        """
+        model = self._engine.model(self._name, self._version)
+        size, json_bytes = len(body), self._json_bytes
+        if json_bytes is None:
+            json_bytes = size
+        elif json_bytes and not 0 < json_bytes <= size:
+            raise InvalidArgumentError(f"inference header size should be in range (0, {size}), got: {json_bytes}")
+        if json_bytes:
+            plans: PlanCache | None = model.plans
+            if plans is None:
+                plans = model.plans = PlanCache(model, self._max_input_bytes)
+            request = plans.request(bytes(body[:json_bytes]), body[json_bytes:], connection, arrived_ns)
+        else:
+            request = raw_request(model, body, connection, arrived_ns)
+        model.infer(request)
+        connection.request = request
+
+
+def _json_bytes(head: RequestHead) -> int | None:
+    """How much of a body is JSON: None for all of it, 0 when it is the raw bytes of the only input."""
+    encoding = head.headers.get(b"content-encoding", b"identity")
+    if encoding.lower() != b"identity":
+        raise UnsupportedError("Unsupported compression type")
+    text = head.headers.get(b"inference-header-content-length")
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidArgumentError(
+            f"Unable to parse Inference-Header-Content-Length, got: {text.decode('latin-1')}"
+        ) from None
