@@ -76,7 +76,7 @@ class TritonPythonModel:
         folder = Path(args["model_repository"], args["model_version"])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _intra_op_threads(config)
-        # Threads that spin take the cores from Triton's own; without, every measured row was as fast or faster.
+        # Threads that spin take the cores from Triton's own; without, most rows were faster and none much slower.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.session = onnxruntime.InferenceSession(_graph(folder, config), options, providers=["CPUExecutionProvider"])
         self.inputs = [*self.session.get_inputs(), *self.session.get_overridable_initializers()]

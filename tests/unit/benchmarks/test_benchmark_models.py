@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from benchmarks import models, recorded_request
-from benchmarks.models import Model
 from google.protobuf import text_format
 
+from benchmarks import models, recorded_request
+from benchmarks.models import Model
 from naiad.messages import model_config_pb2
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 
+from rich.console import Console
+
 from benchmarks.measure import RowResult, Summary
 from benchmarks.report import Report
-from rich.console import Console
 
 
 def row(*, naiad: float, peer: float, errors: int = 0) -> RowResult:

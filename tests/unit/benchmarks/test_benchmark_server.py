@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import psutil
 import pytest
+
 from benchmarks.server import Server, ServerError, free_ports
 
 READY = """

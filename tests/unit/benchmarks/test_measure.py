@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from benchmarks import measure
 from benchmarks.load import Load
 from benchmarks.rows import LOAD_ROWS, LoadRow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from benchmarks import wrk
 
 CLEAN = {"requests": 5000, "duration_us": 2_000_000, "p50_us": 380, "p99_us": 900}
