@@ -118,13 +118,15 @@ def _model_id(file: Path) -> str:
 
 
 def _tell_what_is_left(workspace: Workspace, name: str) -> None:
-    from naiad.targets.status import status
+    from naiad.targets.status import LIVE_STATES, status
 
     try:
         now = status(workspace, name)
     except NotFoundError:
         note(f"Interrupted: service {name} was not started")
         return
-    pid = f" (pid {now.supervisor_pid})" if now.supervisor_pid else ""
-    note(f"Interrupted: service {name}{pid} is {now.state} and stays so")
+    if now.state in LIVE_STATES:
+        note(f"Interrupted: service {name} is {now.state} and goes on without this command (pid {now.supervisor_pid})")
+    else:
+        note(f"Interrupted: service {name} is recorded, and nothing of it runs")
     note(f"Look at it: naiad service show -n {name}; remove it: naiad service delete -n {name}")

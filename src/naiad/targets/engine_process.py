@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -24,14 +23,6 @@ _KEPT_LINES: Final = 200
 _SHOWN_LINES: Final = 20
 _MAX_LINE_BYTES: Final = 65536
 _PR_SET_PDEATHSIG: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why an engine ended: a sentence, and what its own hint says to do about it."""
-
-    error: str
-    hint: str | None = None
 
 
 class EngineProcess:
@@ -117,9 +108,12 @@ class EngineProcess:
             self._process.kill()
         await self.ended
 
-    def cause_of_death(self) -> Cause:
+    def cause_of_death(self) -> str:
         """Why the process ended: its own last `error:` sentence, else how it ended and its last lines."""
-        return _told(self._lines) or Cause(_how_it_ended(self._process.returncode, list(self._lines)))
+        returncode, lines = self._process.returncode, list(self._lines)
+        # What a signal ended said nothing about it, whatever it said before.
+        told = _told(lines) if returncode is not None and returncode > 0 else None
+        return told or _how_it_ended(returncode, lines)
 
     async def _wait(self) -> None:
         await self._process.wait()
@@ -146,13 +140,16 @@ class EngineProcess:
         self._lines.extend(lines.decode(errors="replace").splitlines()[-_KEPT_LINES:])
 
 
-def _told(lines: Sequence[str]) -> Cause | None:
-    """The sentence after the last `error:` and the one after a following `hint:`, each of one or more lines."""
+def _told(lines: Sequence[str]) -> str | None:
+    """The sentence after the last `error:`, of one or more lines.
+
+    The hint that may follow is about the engine's own command line, which is not the deployment's.
+    """
     starts = [index for index, line in enumerate(lines) if line.startswith("error: ")]
     if not starts:
         return None
-    error, _, hint = "\n".join(list(lines)[starts[-1] :]).removeprefix("error: ").partition("\nhint: ")
-    return Cause(error.strip(), hint.strip() or None)
+    error, _, _ = "\n".join(lines[starts[-1] :]).removeprefix("error: ").partition("\nhint: ")
+    return error.strip()
 
 
 def _how_it_ended(returncode: int | None, lines: list[str]) -> str:

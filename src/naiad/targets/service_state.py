@@ -32,7 +32,6 @@ class ServiceState:
         healthy: whether the engine answered the last health question with yes.
         ready_s: seconds from the engine's start until it was ready.
         error: why the service failed or restarts.
-        hint: what to do about it, in the engine's words.
         updated_time_s: seconds since the epoch.
     """
 
@@ -44,7 +43,6 @@ class ServiceState:
     healthy: bool = False
     ready_s: float | None = None
     error: str | None = None
-    hint: str | None = None
     updated_time_s: float = dataclasses.field(default_factory=time.time)
 
 

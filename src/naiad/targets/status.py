@@ -71,7 +71,6 @@ def status_of(directory: Path) -> ServiceStatus:
     return ServiceStatus(
         state=written.state,
         error=written.error,
-        hint=written.hint,
         scoring_uri=f"http://localhost:{written.port}" if written.port and written.state != "failed" else None,
         port=written.port,
         metrics_port=written.metrics_port if written.engine else None,

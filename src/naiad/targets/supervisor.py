@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from naiad.errors import NaiadError
-from naiad.targets.engine_process import Cause, EngineProcess, ask_health
+from naiad.targets.engine_process import EngineProcess, ask_health
 from naiad.targets.launch import HTTP_ADDRESS, Launch
 from naiad.targets.process import kill_service_processes
 from naiad.targets.process_lock import ProcessLock, supervisor_lock_path
@@ -72,14 +72,14 @@ class Supervisor:
             if self._stop.is_set():
                 return self._stopped()
 
-    async def _run_engine(self) -> tuple[float, Cause]:
+    async def _run_engine(self) -> tuple[float, str]:
         """Run one engine to its end; returns how many seconds it was ready, and why it ended."""
         try:
             engine = await EngineProcess.start(
                 self._launch.command, port=self._state.port or 0, directory=self._directory, log=self._log
             )
         except OSError as error:
-            return 0.0, Cause(f"The engine cannot be started: {error}")
+            return 0.0, f"The engine cannot be started: {error}"
         self.publish(engine=engine.id)
         self._log.event("I", f"Engine started (pid {engine.id.pid})")
         cause = await self._until_ready(engine)
@@ -89,7 +89,7 @@ class Supervisor:
         cause = await self._while_ready(engine)
         return time.monotonic() - ready_since_s, cause
 
-    async def _until_ready(self, engine: EngineProcess) -> Cause | None:
+    async def _until_ready(self, engine: EngineProcess) -> str | None:
         """Wait for the ready file; returns why it will not come, or None when the engine is ready."""
         deadline_s = engine.started_s + self._launch.start_timeout_s
         while not engine.ended.done():
@@ -101,7 +101,7 @@ class Supervisor:
                 await engine.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
             elif time.monotonic() > deadline_s:
                 await engine.kill()
-                return Cause(f"The engine was not ready {self._launch.start_timeout_s:g} s after its start")
+                return f"The engine was not ready {self._launch.start_timeout_s:g} s after its start"
             else:
                 await asyncio.wait((engine.ended,), timeout=READY_POLL_S)
         return engine.cause_of_death()
@@ -115,11 +115,10 @@ class Supervisor:
             healthy=True,
             ready_s=ready_s,
             error=None,
-            hint=None,
         )
         self._log.event("I", f"Engine ready after {ready_s:.2f} s on port {port}, metrics on port {metrics_port}")
 
-    async def _while_ready(self, engine: EngineProcess) -> Cause:
+    async def _while_ready(self, engine: EngineProcess) -> str:
         """Ask for the engine's health until it ends or must end; returns why."""
         hung = asyncio.create_task(self._until_hung())
         stop = asyncio.create_task(self._stop.wait())
@@ -129,7 +128,7 @@ class Supervisor:
             hung.result()
             await engine.kill()
             times = self._launch.health.failure_threshold
-            return Cause(f"The engine gave no answer {times} times in a row and was killed")
+            return f"The engine gave no answer {times} times in a row and was killed"
         hung.cancel()
         if not engine.ended.done():
             await engine.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
@@ -160,28 +159,28 @@ class Supervisor:
             address=HTTP_ADDRESS, port=self._state.port, key=key, timeout_s=self._launch.health.timeout_s
         )
 
-    async def _pause(self, delay_s: float, cause: Cause) -> None:
+    async def _pause(self, delay_s: float, cause: str) -> None:
         self._without_engine("restarting", cause, restarts=self._state.restarts + 1)
-        self._log.event("W", f"{cause.error}; it is started again in {delay_s:g} s")
+        self._log.event("W", f"{cause}; it is started again in {delay_s:g} s")
         kill_service_processes(self._directory)
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait((stop,), timeout=delay_s)
         stop.cancel()
 
-    def _failed(self, cause: Cause) -> int:
+    def _failed(self, cause: str) -> int:
         kill_service_processes(self._directory)
-        self._log.event("E", f"Service failed: {cause.error}")
+        self._log.event("E", f"Service failed: {cause}")
         self._without_engine("failed", cause)
         return 1
 
     def _stopped(self) -> int:
         kill_service_processes(self._directory)
         self._log.event("I", "Service stopped on request")
-        self._without_engine("failed", Cause("The service was stopped: its supervisor was asked to end"))
+        self._without_engine("failed", "The service was stopped: its supervisor was asked to end")
         return 0
 
-    def _without_engine(self, state: State, cause: Cause, **changes: Any) -> None:
-        self.publish(state=state, engine=None, healthy=False, error=cause.error, hint=cause.hint, **changes)
+    def _without_engine(self, state: State, cause: str, **changes: Any) -> None:
+        self.publish(state=state, engine=None, healthy=False, error=cause, **changes)
 
 
 def main(arguments: list[str]) -> int:

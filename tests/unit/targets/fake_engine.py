@@ -54,7 +54,10 @@ def main() -> int:
             arguments.error = "the restart failed"
         arguments.error_on_restart.touch()
     if arguments.error:
-        print(f'E1122 15:28:40.000000 1 fake] "{arguments.error}"\nerror: {arguments.error}', file=sys.stderr)
+        print(
+            f'E1122 15:28:40.000000 1 fake] "{arguments.error}"\nerror: {arguments.error}\n\nhint: an option',
+            file=sys.stderr,
+        )
         return 1
     if arguments.die:
         os.kill(os.getpid(), arguments.die)
