@@ -12,16 +12,34 @@ from naiad.azureml.printing import say
 from naiad.errors import InvalidArgumentError, NaiadError
 from naiad.targets import deployment
 from naiad.targets.deployment_config import DeploymentConfig
+from naiad.workspace.services import Service
 
 
 class LocalWebservice(Webservice):
-    """A service that runs as processes on this machine (azure-ml.md §2.7)."""
+    """A service that runs as processes on this machine (azure-ml.md §2.7).
+
+    Args:
+        workspace: where it is deployed.
+        name: its name.
+        must_exist: whether to fail when there is no such service; else its state is `deleted`.
+
+    Raises:
+        WebserviceException: when there is no such service and there must be.
+    """
 
     STATE_DELETED: Final = "deleted"
     STATE_DEPLOYING: Final = "deploying"
     STATE_FAILED: Final = "failed"
     STATE_RUNNING: Final = "running"
     STATE_UNKNOWN: Final = "unknown"
+
+    def __init__(self, workspace: Workspace, name: str, must_exist: bool = True) -> None:
+        try:
+            super().__init__(workspace, name)
+        except WebserviceException:
+            if must_exist:
+                raise
+            self._show(workspace, Service(name, ()))
 
     @staticmethod
     def deploy_configuration(port: int | None = None, *, auth_enabled: bool | None = None) -> DeploymentConfig:
