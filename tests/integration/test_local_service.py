@@ -236,7 +236,6 @@ def test_ctrl_c_says_what_goes_on(machine: Machine) -> None:
         assert cli.stderr.readline() == "Model one:1: repository with double\n"
         assert cli.stderr.readline() == "Starting the engine\n"
         wait_for(state.exists)
-        )
         cli.send_signal(signal.SIGINT)
         _, told = cli.communicate(timeout=DEADLINE_S)
     assert cli.returncode == 130
