@@ -29,7 +29,8 @@ def classify(
         labels: names by index; an index beyond them has none.
 
     Returns:
-        `value:index` or `value:index:label` as UTF-8, shape [batch, count] or [count].
+        `value:index` or `value:index:label` as UTF-8, shape [batch, count] or [count]; floats with six decimals,
+        integers plain.
 
     Raises:
         InvalidArgumentError: the type has no order, or there are over a million elements.
@@ -40,7 +41,9 @@ def classify(
         raise InvalidArgumentError("classification output tensor too large")
     rows = output.reshape(output.shape[0] if batched else 1, -1)
     count = min(count, rows.shape[1])
-    best = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :count]
+    # Both turn the order around without leaving the type: negation for floats, complement for integers.
+    keys = -rows if rows.dtype.kind == "f" else ~rows
+    best = np.argsort(keys, axis=1, kind="stable")[:, :count]
     texts = [
         _describe(row[index], int(index), labels) for row, indices in zip(rows, best, strict=True) for index in indices
     ]
@@ -49,4 +52,5 @@ def classify(
 
 def _describe(value: Any, index: int, labels: Sequence[str] | None) -> bytes:
     label = f":{labels[index]}" if labels and index < len(labels) else ""
-    return f"{float(value):f}:{index}{label}".encode()
+    text = f"{value:f}" if isinstance(value, np.floating) else str(value)
+    return f"{text}:{index}{label}".encode()

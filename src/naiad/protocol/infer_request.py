@@ -6,7 +6,6 @@ What a model wants is not known here; only what the wire says (triton.md §1.4).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any, Final
 
 from naiad import datatypes
@@ -151,7 +150,7 @@ def _read_input(value: Any, max_bytes: int) -> InputTensor:
     datatype = datatypes.BY_NAME.get(json_value.as_string(json_value.member(value, "datatype"), "datatype"))
     if datatype is None:
         raise InvalidArgumentError(f"invalid datatype for input {name}")
-    count = prod(shape)
+    count = _element_count(shape)
     text = ",".join(map(str, shape))
     if any(dim > _MAX_ELEMENTS for dim in shape):
         raise InvalidArgumentError(
@@ -185,6 +184,19 @@ def _read_input(value: Any, max_bytes: int) -> InputTensor:
             )
         tensor.data = array_from_json(value["data"], datatype, count)
     return tensor
+
+
+def _element_count(shape: tuple[int, ...]) -> int:
+    """The product of the dimensions, or some number that is too large: a request may name a million of them, and the
+    whole product of those would take hours."""
+    if 0 in shape:
+        return 0
+    count = 1
+    for dim in shape:
+        count *= dim
+        if count > _MAX_ELEMENTS:
+            break
+    return count
 
 
 def _check_source(value: Any, parameters: dict[str, Any]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -20,13 +22,15 @@ Array = npt.NDArray[Any]
 _WRONG_COUNT: Final = "Unable to parse 'data': Shape does not match true shape of 'data' field"
 _NUMPY_OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY
 
-_EXPECTED_KINDS: Final[dict[str, tuple[str, str, str]]] = {
-    # numpy kind of the tensor: kinds that its elements may have, what Triton calls others, what it wanted
-    "b": ("b", "non-boolean", "boolean"),
-    "i": ("iu", "non-signed-integer", "signed-integer"),
-    "u": ("iu", "non-unsigned-integer", "unsigned-integer"),
-    "f": ("iuf", "non-number", "double"),
+_KINDS: Final[dict[str, tuple[str, str]]] = {
+    # numpy kind of the tensor: what Triton calls an element of another kind, and what it wanted
+    "b": ("non-boolean", "boolean"),
+    "i": ("non-signed-integer", "signed-integer"),
+    "u": ("non-unsigned-integer", "unsigned-integer"),
+    "f": ("non-number", "double"),
 }
+_WIDEST: Final = {"i": "q", "u": "Q", "f": "d"}
+"""The `array` type codes of a kind's widest type, which is what JSON's numbers are read as."""
 
 
 def array_from_json(data: Any, datatype: DataType, count: int) -> Array:
@@ -43,20 +47,10 @@ def array_from_json(data: Any, datatype: DataType, count: int) -> Array:
     Raises:
         InternalError: not an array, another number of elements, or an element of another kind.
     """
-    json_value.as_array(data, "data")
-    if datatype is datatypes.BYTES:
-        return _bytes_from_json(list(_flatten(data)), count)
-    if data and isinstance(data[0], list):
-        array = _to_array(data)
-        if array is None or array.dtype.hasobject:
-            array = _to_array(list(_flatten(data)))
-    else:
-        array = _to_array(data)
-    if array is None or (array.dtype.hasobject and array.size == count):
-        raise _wrong_kind(datatype)
-    if array.size != count:
+    elements = _read(json_value.as_array(data, "data"), datatype)
+    if elements.size != count:
         raise InternalError(_WRONG_COUNT)
-    return _cast(array.reshape(-1), datatype)
+    return elements
 
 
 def array_to_json(array: Array, datatype: DataType) -> bytes:
@@ -84,39 +78,50 @@ def array_to_json(array: Array, datatype: DataType) -> bytes:
     return orjson.dumps(np.ascontiguousarray(array).ravel(), option=_NUMPY_OPTIONS)
 
 
-def _to_array(data: list[Any]) -> Array | None:
-    """numpy's idea of a (regularly nested) list; None when it is ragged."""
-    try:
-        return np.array(data)
-    except (ValueError, OverflowError):
-        return None
+def _read(elements: list[Any], datatype: DataType) -> Array:
+    while True:
+        try:
+            return _convert(elements, datatype)
+        except TypeError:
+            elements = _unnest(elements, datatype)
+        except OverflowError:
+            raise _wrong_kind(datatype) from None
 
 
-def _cast(array: Array, datatype: DataType) -> Array:
+def _convert(elements: list[Any], datatype: DataType) -> Array:
+    """A list without lists in it as an array; TypeError when it has other elements than the datatype's."""
     kind = datatype.dtype.kind
-    allowed, _, _ = _EXPECTED_KINDS[kind]
-    if array.size and array.dtype.kind not in allowed:
-        raise _wrong_kind(datatype)
-    # numpy reads integers as unsigned only when one of them is beyond the signed range.
-    if kind == "i" and array.dtype.kind == "u":
-        raise _wrong_kind(datatype)
-    if kind == "u" and array.dtype.kind == "i" and array.size and int(array.min()) < 0:
-        raise _wrong_kind(datatype)
+    if datatype is datatypes.BYTES:
+        if not {str}.issuperset(map(type, elements)):
+            raise TypeError
+        return datatypes.object_array([element.encode() for element in elements], (len(elements),))
+    if kind == "b":
+        if not {bool}.issuperset(map(type, elements)):
+            raise TypeError
+        return np.frombuffer(bytes(elements), np.bool_)
+    if elements and isinstance(elements[0], bool):
+        raise TypeError  # which to Python is a number
+    # Never numpy's own idea of a list: one long string among many short ones makes it ask for all memory there is.
+    widest = np.frombuffer(array(_WIDEST[kind], elements), _WIDEST[kind])
     with np.errstate(over="ignore"):
-        return array.astype(datatype.dtype)  # small integers wrap, as in Triton
+        return widest.astype(datatype.dtype)  # small integers wrap, as in Triton
+
+
+def _unnest(elements: list[Any], datatype: DataType) -> list[Any]:
+    """The elements with at least one level of lists less; an error when there is none."""
+    kinds = set(map(type, elements))
+    if kinds == {list}:
+        return list(chain.from_iterable(elements))
+    if list in kinds:
+        return list(_flatten(elements))
+    if datatype is datatypes.BYTES:
+        raise InternalError("Unable to parse JSON bytes array: attempt to access JSON non-string as string")
+    raise _wrong_kind(datatype)
 
 
 def _wrong_kind(datatype: DataType) -> InternalError:
-    _, found, expected = _EXPECTED_KINDS[datatype.dtype.kind]
+    found, expected = _KINDS[datatype.dtype.kind]
     return json_value.fail("data", found, expected)
-
-
-def _bytes_from_json(elements: list[Any], count: int) -> Array:
-    if len(elements) != count:
-        raise InternalError(_WRONG_COUNT)
-    if not all(isinstance(element, str) for element in elements):
-        raise InternalError("Unable to parse JSON bytes array: attempt to access JSON non-string as string")
-    return datatypes.object_array([element.encode() for element in elements], (count,))
 
 
 def _flatten(data: list[Any]) -> Iterator[Any]:
