@@ -1,4 +1,4 @@
-"""Services on this machine, with the real command line, the real supervisor and the real engine."""
+"""Services on this machine, with the real commands, the real supervisor and the real engine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -20,6 +22,7 @@ import requests
 import tritonclient.http
 from onnx import TensorProto, helper
 
+from naiad.cli.main import run
 from naiad.targets.local_target import stop
 from naiad.targets.process import ProcessId, service_processes
 from naiad.workspace.workspace import Workspace
@@ -51,6 +54,14 @@ def write_model(repository: Path, name: str, operator: str) -> None:
     onnx.save(model, folder / "model.onnx")
 
 
+class Finished(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Machine:
     """A project folder with models in it, and the commands that a user gives there."""
 
@@ -58,11 +69,11 @@ class Machine:
         self.folder = folder
         self.workspace = Workspace(folder / ".naiad")
 
-    def naiad(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run one command."""
-        return subprocess.run(
-            [*NAIAD, *words], cwd=self.folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False
-        )
+    def naiad(self, *words: str) -> Finished:
+        """Run one command, in this process: starting Python for each would take most of the tests' time."""
+        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+            status = run(words)
+        return Finished(status, out.getvalue(), err.getvalue())
 
     def show(self, name: str) -> dict[str, Any]:
         """What `service show` prints."""
@@ -101,7 +112,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 @pytest.fixture
-def machine(project: Machine) -> Iterator[Machine]:
+def machine(project: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    monkeypatch.delenv("NAIAD_WORKSPACE", raising=False)
+    monkeypatch.chdir(project.folder)
     yield project
     for service in project.workspace.services.list():
         directory = project.workspace.services.directory(service.name)
@@ -229,9 +242,9 @@ def test_overwriting_changes_the_model_under_the_same_address(machine: Machine) 
 
 def test_ctrl_c_says_what_goes_on(machine: Machine) -> None:
     command = [*NAIAD, "model", "deploy", "-n", "patient", "-m", "one"]
-    with subprocess.Popen(
-        command, cwd=machine.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as cli:
+    state = machine.workspace.services.directory("patient") / "state.json"
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=machine.folder, **pipes) as cli:
         assert cli.stderr is not None
         assert cli.stderr.readline() == "Model one:1: repository with double\n"
         assert cli.stderr.readline() == "Starting the engine\n"
