@@ -47,6 +47,12 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _control_mode(text: str) -> str:
+    if text not in ("none", "poll", "explicit"):
+        raise ValueError(text)
+    return text
+
+
 _EXPECTED: Final[dict[Callable[[str], Any], str]] = {
     str: "text",
     _boolean: "true or false",
@@ -54,6 +60,7 @@ _EXPECTED: Final[dict[Callable[[str], Any], str]] = {
     _count: "an integer of at least 0",
     _port: "a port between 0 and 65535",
     _seconds: "a number of seconds above 0",
+    _control_mode: "none, poll or explicit",
 }
 
 
@@ -146,6 +153,22 @@ SETTINGS: Final = (
         "Be ready only when every model is; otherwise as soon as the server answers.",
         REPOSITORY,
     ),
+    Setting(
+        "model-control-mode",
+        _control_mode,
+        "none",
+        "Who loads and unloads models after the start: nobody, what changes in the repository, or requests.",
+        REPOSITORY,
+    ),
+    Setting(
+        "load-model",
+        str,
+        (),
+        "A model to load at the start in explicit mode, or * for all. May be given several times.",
+        REPOSITORY,
+        repeats=True,
+    ),
+    Setting("repository-poll-secs", _seconds, 15.0, "How often poll mode looks at the repository.", REPOSITORY),
     Setting("model-load-thread-count", _positive, 4, "Models that load at a time.", REPOSITORY),
     Setting(
         "backend-config",
@@ -196,16 +219,12 @@ SETTINGS: Final = (
 _BY_FLAG: Final = {flag: setting for setting in SETTINGS for flag in (setting.name, *setting.aliases)}
 
 _NO_GRPC: Final = "this version of naiad does not serve gRPC"
-_NO_CONTROL: Final = "this version of naiad loads models at its start only"
 
 UNSERVED_FLAGS: Final[Mapping[str, tuple[str, str]]] = {
     "allow-http": ("true", "HTTP is always served"),
     "allow-grpc": ("false", _NO_GRPC),
     "grpc-address": ("", _NO_GRPC),
     "grpc-port": ("", _NO_GRPC),
-    "model-control-mode": ("none", _NO_CONTROL),
-    "repository-poll-secs": ("", _NO_CONTROL),
-    "load-model": ("", _NO_CONTROL),
 }
 """tritonserver's flags for what this version does not have: the value that asks for what naiad does anyway, and why any
 other has no effect."""

@@ -61,20 +61,27 @@ class OpenedVersion:
     load_seconds: float
 
 
-def read_config(folder: ModelFolder, settings: LoadSettings) -> Any:
+def read_config(folder: ModelFolder, settings: LoadSettings, given: Any = None) -> Any:
     """The `ModelConfig` as the folder gives it, with the name and the backend filled in (triton.md §3.2).
+
+    Args:
+        folder: the model's.
+        settings: of the server.
+        given: a `ModelConfig` to use instead of the folder's.
 
     Raises:
         ConfigError: it cannot be parsed, is missing in strict mode, or names another model.
     """
-    text = folder.config_text()
-    if text is None and not settings.auto_complete:
+    config = model_config_pb2.ModelConfig()
+    if given is not None:
+        config.CopyFrom(given)
+    elif (text := folder.config_text()) is not None:
+        config = pbtxt.parse(text, source=f"{folder.name}/config.pbtxt")
+    elif not settings.auto_complete:
         raise ConfigError(
             f"model '{folder.name}' has no config.pbtxt and auto-complete is disabled",
             hint="write one, or leave --disable-auto-complete-config out",
         )
-    source = f"{folder.name}/config.pbtxt"
-    config = model_config_pb2.ModelConfig() if text is None else pbtxt.parse(text, source=source)
     if config.name and config.name != folder.name:
         raise ConfigError(
             f"unexpected directory name '{folder.name}' for model '{config.name}', directory name must equal model name"
@@ -157,7 +164,7 @@ def assemble(opened: OpenedVersion, loop: asyncio.AbstractEventLoop) -> Model:
         loop,
         batcher=DynamicBatcher(batching_policy(config)),
         executor=Executor(opened.inputs, opened.outputs, batched=batched, execute=execute),
-        instances=[f"{group.name}_{index}" for group in config.instance_group for index in range(group.count)],
+        instances=_instance_names(config),
         pace=Pace(_inline_below_ns(config)),
         statistics=statistics,
         preserve_ordering=config.dynamic_batching.preserve_ordering,
@@ -172,6 +179,19 @@ def assemble(opened: OpenedVersion, loop: asyncio.AbstractEventLoop) -> Model:
         outputs=opened.outputs,
         statistics=statistics,
     )
+
+
+def resize_instances(model: Model, config: Any) -> None:
+    """Give a loaded model the instances of a configuration that differs in nothing else; it serves meanwhile."""
+    wanted = _normalized(config)
+    if list(wanted.instance_group) != list(model.config.instance_group):
+        del model.config.instance_group[:]
+        model.config.instance_group.extend(wanted.instance_group)
+        model.scheduler.resize(_instance_names(wanted))
+
+
+def _instance_names(config: Any) -> list[str]:
+    return [f"{group.name}_{index}" for group in config.instance_group for index in range(group.count)]
 
 
 def batching_policy(config: Any) -> BatchingPolicy:

@@ -51,14 +51,16 @@ class Scheduler:
         self._executor = executor
         self._pace = pace
         self._statistics = statistics
-        self._idle = [InstanceThread(name, executor, loop, self._thread_done) for name in reversed(instances)]
-        self._threads = tuple(self._idle)
+        self._threads: dict[str, InstanceThread] = {}
+        self._idle: list[InstanceThread] = []
+        self._turn_asked = False
         self._running: deque[Batch] | None = deque() if preserve_ordering else None
         self._finished: set[Batch] = set()
-        self._turn_asked = False
+        self._working = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._stopped: asyncio.Future[None] | None = None
+        self.resize(instances)
 
     def enqueue(self, request: InferRequest) -> None:
         """Queue a request; its sink hears of it later.
@@ -82,6 +84,22 @@ class Scheduler:
         elif request.deadline_ns:
             self._arm(request.deadline_ns)
 
+    def resize(self, instances: Sequence[str]) -> None:
+        """Have these instances from now on; one that is dropped finishes its batch first."""
+        for name in self._threads.keys() - set(instances):
+            dropped = self._threads.pop(name)
+            dropped.stop()
+            if dropped in self._idle:
+                self._idle.remove(dropped)
+        for name in reversed(instances):
+            if name not in self._threads:
+                added = InstanceThread(name, self._executor, self._loop, self._thread_done)
+                self._threads[name] = added
+                self._idle.append(added)
+        if self._batcher and not self._turn_asked:
+            self._turn_asked = True
+            self._loop.call_soon(self._turn)
+
     def cancel(self, request: InferRequest) -> None:
         """Nobody waits for this request any more: it is skipped if it still queues, and counted as cancelled."""
         if not request.cancelled:
@@ -103,7 +121,7 @@ class Scheduler:
     @property
     def is_busy(self) -> bool:
         """Whether anything is queued or running."""
-        return bool(self._batcher) or len(self._idle) < len(self._threads)
+        return bool(self._batcher) or self._working > 0
 
     def _turn(self) -> None:
         self._turn_asked = False
@@ -122,6 +140,7 @@ class Scheduler:
                 self._run_inline(batch)
                 break
             self._statistics.threaded_count += 1
+            self._working += 1
             self._idle.pop().submit(batch)
         else:
             if deadline_ns := self._batcher.earliest_deadline_ns():
@@ -139,7 +158,9 @@ class Scheduler:
             self._loop.call_soon(self._turn)
 
     def _thread_done(self, instance: InstanceThread, batch: Batch, busy_ns: int) -> None:
-        self._idle.append(instance)
+        self._working -= 1
+        if self._threads.get(instance.name) is instance:
+            self._idle.append(instance)
         self._pace.record(batch.rows, busy_ns)
         self._complete(batch)
         if self._batcher and not self._turn_asked:
@@ -221,7 +242,7 @@ class Scheduler:
         if self._stopped is not None and not self._stopped.done() and not self.is_busy:
             if self._timer is not None:
                 self._timer.cancel()
-            for thread in self._threads:
+            for thread in self._threads.values():
                 thread.stop()
             self._stopped.set_result(None)
 

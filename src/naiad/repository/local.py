@@ -17,6 +17,8 @@ from naiad.errors import ConfigError, InternalError, InvalidArgumentError, Unsup
 
 logger = logging.getLogger(__name__)
 
+_Files = frozenset[tuple[str, int, int, int]]
+
 _NOT_VERSIONS = frozenset({"warmup", "initial_state", "configs"})
 
 
@@ -65,6 +67,22 @@ class ModelFolder:
         """The folder of one version."""
         return self.path / str(version)
 
+    def fingerprint(self) -> Fingerprint:
+        """What the files look like now."""
+        files = [(path.relative_to(self.path), path.stat()) for path in self.path.rglob("*") if path.is_file()]
+        rows = [(path, (str(path), status.st_size, status.st_mtime_ns, status.st_ino)) for path, status in files]
+        versions = {str(version): version for version in self.versions()}
+        return Fingerprint(
+            config=frozenset(row for path, row in rows if path.parts == ("config.pbtxt",)),
+            shared=frozenset(
+                row for path, row in rows if path.parts[0] not in versions and path.parts != ("config.pbtxt",)
+            ),
+            versions={
+                number: frozenset(row for path, row in rows if path.parts[0] == name)
+                for name, number in versions.items()
+            },
+        )
+
     def read_text(self, file_name: str, *, purpose: str) -> str:
         """Read a small text file named in the configuration.
 
@@ -85,6 +103,21 @@ class ModelFolder:
             raise InvalidArgumentError(f"unable to read {purpose} in model '{self.name}': {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a model's files looked like: sizes, times and inodes, by path.
+
+    Attributes:
+        config: of config.pbtxt.
+        shared: of everything else that is not in a version's folder, such as label files.
+        versions: by version number.
+    """
+
+    config: _Files
+    shared: _Files
+    versions: dict[int, _Files]
+
+
 class LocalRepository:
     """A model repository in one local folder.
 
@@ -102,6 +135,14 @@ class LocalRepository:
                 hint="--model-repository takes the folder that holds one folder per model",
             )
         self.path = path.resolve()
+
+    def model(self, name: str) -> ModelFolder | None:
+        """The folder of one model, or None when there is none.
+
+        Args:
+            name: anything; only the name of a folder right in the repository finds one.
+        """
+        return next((folder for folder in self.models() if folder.name == name), None)
 
     def models(self) -> list[ModelFolder]:
         """Every model folder, by name. Files and hidden folders beside them are not models."""

@@ -269,8 +269,12 @@ class HttpConnection(asyncio.Protocol):
 
     def fail(self, request: InferRequest, error: NaiadError) -> None:
         """An inference has no outputs."""
+        self.answer(error_response(error))
+
+    def answer(self, response: Response) -> None:
+        """A request that was taken on has its answer."""
         if self._head is not None:
-            self._answered([self._encode(error_response(error), self._head)])
+            self._answered([self._encode(response, self._head)])
 
     def _answered(self, pieces: list[bytes | memoryview]) -> None:
         self.request = None
@@ -280,6 +284,8 @@ class HttpConnection(asyncio.Protocol):
             self._proceed()
 
     def _send(self, pieces: Sequence[Any]) -> None:
+        if self._transport.is_closing():
+            return
         if len(pieces) == 1:
             self._transport.write(pieces[0])
         else:

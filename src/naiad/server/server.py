@@ -21,6 +21,7 @@ from naiad.server.auth import KeyRing
 from naiad.server.http_server import HttpServer, Limits, bind
 from naiad.server.log import start_logging
 from naiad.server.metrics import MetricsRoutes
+from naiad.server.model_control import ControlMode, ModelControl
 from naiad.server.v2_routes import V2Routes
 
 logger = logging.getLogger(__name__)
@@ -90,8 +91,15 @@ class Server:
             idle_timeout_s=settings.http_idle_timeout_secs,
         )
         keys = KeyRing(Path(settings.auth_keys)) if settings.auth_keys else None
+        self._control = ModelControl(
+            self._engine,
+            ControlMode(settings.model_control_mode),
+            startup=settings.load_model,
+            poll_s=settings.repository_poll_secs,
+        )
         routes = V2Routes(
             self._engine,
+            self._control,
             server_id=settings.id,
             max_input_bytes=settings.http_max_input_size,
             strict_readiness=settings.strict_readiness,
@@ -132,7 +140,7 @@ class Server:
 
     async def _load(self) -> bool:
         """Load all models; False when told to stop meanwhile."""
-        loading = asyncio.ensure_future(self._engine.load_all())
+        loading = asyncio.ensure_future(self._control.start())
         stopping = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -149,6 +157,7 @@ class Server:
         """Answer what was accepted, within the exit timeout; refuse the rest with a reason."""
         timeout_s = self._settings.exit_timeout_secs
         logger.info("stopping: waiting up to %d s for requests that are being answered", timeout_s)
+        await self._control.stop()
         self._http.stop_accepting()
         self._metrics.stop_accepting()
         try:

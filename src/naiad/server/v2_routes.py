@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
 
 from naiad.config.render import config_json
 from naiad.engine.engine import Engine
-from naiad.errors import InvalidArgumentError, MethodNotAllowedError, NotFoundError
-from naiad.protocol import json_value
+from naiad.errors import InternalError, MethodNotAllowedError, NaiadError, NotFoundError
+from naiad.protocol.repository import parse_index, parse_load, parse_unload
 from naiad.server import views
 from naiad.server.http1 import HttpConnection
 from naiad.server.infer_route import InferRoute
+from naiad.server.model_control import ModelControl, check_repository_name
 from naiad.server.request_head import RequestHead
-from naiad.server.response import EMPTY, JSON, Response, json_response
+from naiad.server.response import EMPTY, JSON, Response, error_response, json_response
+
+logger = logging.getLogger(__name__)
 
 _MODEL: Final = r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[0-9]+))?"
+_REPOSITORY: Final = r"/v2/repository(?:/(?P<repository>[^/]+))?"
 _NOT_READY: Final = Response(400)
 _MODEL_NOT_READY: Final = Response(400, b'{"error":"Model version not ready"}')
 
 View = Callable[[str, str, "bytes | memoryview"], Response]
 """Answers at once: model name, version and body in (empty where the path has none)."""
+
+SlowView = Callable[[str, str, "bytes | memoryview"], Coroutine[Any, Any, Response]]
+"""Answers in its own time: repository name, model name and body in."""
 
 Route = Callable[[HttpConnection, "bytes | memoryview", int], "Response | None"]
 """Answers the requests of one head: connection, body and arrival time in."""
@@ -32,17 +41,27 @@ class V2Routes:
 
     Args:
         engine: the models.
+        control: who may load and unload them.
         server_id: what metadata calls the server.
         max_input_bytes: the largest JSON and raw tensor (--http-max-input-size).
         strict_readiness: ready only when every model is.
     """
 
-    def __init__(self, engine: Engine, *, server_id: str, max_input_bytes: int, strict_readiness: bool) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        control: ModelControl,
+        *,
+        server_id: str,
+        max_input_bytes: int,
+        strict_readiness: bool,
+    ) -> None:
         self._engine = engine
+        self._control = control
         self._server_id = server_id
         self._max_input_bytes = max_input_bytes
         self._strict_readiness = strict_readiness
-        self._table: list[tuple[str, re.Pattern[str], View | None]] = [
+        self._table: list[tuple[str, re.Pattern[str], View | SlowView | None]] = [
             (method, re.compile(path), view)
             for method, path, view in (
                 ("GET", "/v2", self._server_metadata),
@@ -54,9 +73,12 @@ class V2Routes:
                 ("GET", _MODEL + "/ready", self._model_ready),
                 ("GET", _MODEL + "/config", self._config),
                 ("GET", _MODEL + "/stats", self._statistics),
-                ("POST", r"/v2/repository(?:/[^/]+)?/index", self._index),
+                ("POST", _REPOSITORY + "/index", self._index),
+                ("POST", _REPOSITORY + "/models/(?P<name>[^/]+)/load", self._load),
+                ("POST", _REPOSITORY + "/models/(?P<name>[^/]+)/unload", self._unload),
             )
         ]
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(
         self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
@@ -83,7 +105,12 @@ class V2Routes:
                     name, version = groups.get("name") or "", groups.get("version") or ""
                     if view is None:
                         return InferRoute(self._engine, name, version, head, self._max_input_bytes)
-                    return lambda connection, body, arrived_ns: view(name, version, body)
+                    if "repository" in groups:
+                        slow = cast(SlowView, view)
+                        where = groups["repository"] or ""
+                        return lambda connection, body, _: self._start(connection, slow(where, name, body))
+                    quick = cast(View, view)
+                    return lambda connection, body, _: quick(name, version, body)
         if known:
             raise MethodNotAllowedError("Method Not Allowed")
         raise NotFoundError("Not Found")
@@ -109,9 +136,33 @@ class V2Routes:
     def _statistics(self, name: str, version: str, body: bytes | memoryview) -> Response:
         return json_response(views.statistics(self._engine, name, version))
 
-    def _index(self, name: str, version: str, body: bytes | memoryview) -> Response:
-        document = json_value.parse(body) if body else {}
-        ready = document.get("ready", False) if isinstance(document, dict) else False
-        if not isinstance(ready, bool):
-            raise InvalidArgumentError("Invalid value for 'ready': expected a boolean")
-        return json_response(views.repository_index(self._engine, ready_only=ready))
+    def _start(self, connection: HttpConnection, answering: Coroutine[Any, Any, Response]) -> None:
+        """Answer when the coroutine has the answer; the client going away does not stop it."""
+
+        async def run() -> None:
+            try:
+                response = await answering
+            except NaiadError as error:
+                response = error_response(error)
+            except Exception:
+                logger.exception("unexpected error in model control")
+                response = error_response(InternalError("unexpected internal error, see the server's log"))
+            connection.answer(response)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _index(self, repository: str, name: str, body: bytes | memoryview) -> Response:
+        return json_response(await views.repository_index(self._engine, ready_only=parse_index(body)))
+
+    async def _load(self, repository: str, name: str, body: bytes | memoryview) -> Response:
+        check_repository_name(repository)
+        await self._control.load(name, parse_load(body))
+        return EMPTY
+
+    async def _unload(self, repository: str, name: str, body: bytes | memoryview) -> Response:
+        check_repository_name(repository)
+        parse_unload(body)
+        await self._control.unload(name)
+        return EMPTY

@@ -12,6 +12,8 @@ from naiad.errors import InvalidArgumentError, NaiadError
 
 EXTENSIONS: Final = (
     "classification",
+    "model_repository",
+    "model_repository(unload_dependents)",
     "schedule_policy",
     "model_configuration",
     "binary_tensor_data",
@@ -57,13 +59,14 @@ def statistics(engine: Engine, name: str = "", version: str = "") -> dict[str, A
     return {"model_stats": [_model_statistics(model) for model in models]}
 
 
-def repository_index(engine: Engine, *, ready_only: bool) -> list[dict[str, str]]:
+async def repository_index(engine: Engine, *, ready_only: bool) -> list[dict[str, str]]:
     """Every model version of the repositories and its state (triton.md §1.7)."""
     entries = []
-    for name, version, status in engine.index():
-        if ready_only and status.model is None:
+    for name, version, status in await engine.index():
+        if ready_only and (status is None or status.model is None):
             continue
-        entry = {"name": name, "version": version, "state": str(status.state), "reason": status.reason}
+        state, reason = (str(status.state), status.reason) if status is not None else ("", "")
+        entry = {"name": name, "version": version, "state": state, "reason": reason}
         entries.append({key: value for key, value in entry.items() if value})
     return entries
 
