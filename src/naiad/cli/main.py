@@ -103,6 +103,7 @@ def run(arguments: Sequence[str]) -> int:
     if words[:1] == ["ml"]:
         del words[0]
     try:
+        _check_encoding(words)
         status = typer.main.get_command(app).main(words, prog_name="naiad", standalone_mode=False)
     except NaiadError as error:
         report_error(error)
@@ -120,3 +121,11 @@ def run(arguments: Sequence[str]) -> int:
         report_unexpected(error)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _check_encoding(words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{word!r} is not valid UTF-8") from None

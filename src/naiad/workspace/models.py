@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
 
-from naiad.errors import AlreadyExistsError, ConflictError, InvalidArgumentError, NotFoundError
+from naiad.errors import AlreadyExistsError, ConflictError, InvalidArgumentError
 from naiad.workspace.artifacts import Artifact, ArtifactEntry, ArtifactStore, Progress
 from naiad.workspace.database import Database
 from naiad.workspace.labels import changed_tags, check_labels, current_user, extended_properties, has_labels
-from naiad.workspace.tables import ArtifactEntryRow, ModelNameRow, ModelRow, ServiceModelRow
+from naiad.workspace.model_rows import find_model, insert_model, next_version, pop_unused_blobs, read_artifact
+from naiad.workspace.tables import ModelRow, ServiceModelRow
 from naiad.workspace.tree import ModelLimits, scan
 from naiad.workspace.triton_layout import find_layout
 
@@ -172,7 +172,7 @@ class ModelRegistry:
                 artifact = self._store.add(tree)
             model = Model(
                 name=name,
-                version=_next_version(session, name),
+                version=next_version(session, name),
                 framework=framework,
                 framework_version=framework_version,
                 description=description,
@@ -187,7 +187,7 @@ class ModelRegistry:
                 memory_gb=memory_gb,
                 gpu=gpu,
             )
-            _insert(session, model, artifact)
+            insert_model(session, {column: getattr(model, column) for column in _COLUMNS}, artifact)
         # Left there, perhaps, by a registry that was thrown away without its folder.
         self._drop_folder(model)
         return model
@@ -291,7 +291,7 @@ class ModelRegistry:
         self._drop_folder(model)
         # In a transaction of its own: had a crash undone the deletion, the blobs would have to be there still.
         with self._database.write() as session:
-            self._store.remove(_pop_unused_blobs(session))
+            self._store.remove(pop_unused_blobs(session))
         return model
 
     def path(self, model_id: str) -> Path:
@@ -363,12 +363,7 @@ class ModelRegistry:
     def _load(self, model_id: str) -> tuple[Model, Artifact]:
         with self._database.read() as session:
             model = _model(find_model(session, *parse_id(model_id)))
-            rows = session.scalars(
-                select(ArtifactEntryRow)
-                .where(ArtifactEntryRow.artifact_digest == model.digest)
-                .order_by(ArtifactEntryRow.path)
-            )
-            return model, Artifact(tuple(ArtifactEntry(row.path, row.blob_digest, row.size_bytes) for row in rows))
+            return model, read_artifact(session, model.digest)
 
     def _lay_out(self, model: Model, artifact: Artifact, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -432,76 +427,11 @@ def _check_hints(**hints: float | None) -> None:
             raise InvalidArgumentError(f"{name} must be greater than zero, not {value:g}")
 
 
-def _next_version(session: Session, name: str) -> int:
-    row = session.get(ModelNameRow, name)
-    if row is None:
-        row = ModelNameRow(name=name, last_version=0)
-        session.add(row)
-    row.last_version += 1
-    session.flush()
-    return row.last_version
-
-
-def _insert(session: Session, model: Model, artifact: Artifact) -> None:
-    session.add(ModelRow(id=model.id, **{column: getattr(model, column) for column in _COLUMNS}))
-    known = select(ArtifactEntryRow.path).where(ArtifactEntryRow.artifact_digest == model.digest).limit(1)
-    if session.scalar(known) is None:
-        rows = [
-            {
-                "artifact_digest": model.digest,
-                "path": entry.path,
-                "blob_digest": entry.digest,
-                "size_bytes": entry.size_bytes,
-            }
-            for entry in artifact.entries
-        ]
-        session.execute(insert(ArtifactEntryRow), rows)
-
-
 _COLUMNS: Final = tuple(Model.__dataclass_fields__)
 
 
 def _model(row: ModelRow) -> Model:
     return Model(**{column: getattr(row, column) for column in _COLUMNS})
-
-
-def find_model(session: Session, name: str, version: int | None) -> ModelRow:
-    """The row of a model, the latest version when none is named; a NotFoundError when there is none."""
-    query = select(ModelRow).where(ModelRow.name == name).order_by(ModelRow.version.desc()).limit(1)
-    if version is not None:
-        query = query.where(ModelRow.version == version)
-    row = session.scalar(query)
-    if row is None:
-        which = f"'{name}'" if version is None else f"'{name}:{version}'"
-        raise NotFoundError(f"model {which} is not registered", hint=_known(session, name))
-    return row
-
-
-def _known(session: Session, name: str) -> str:
-    versions = sorted(session.scalars(select(ModelRow.version).where(ModelRow.name == name)))
-    if versions:
-        return f"registered versions of '{name}': {', '.join(map(str, versions))}"
-    names = sorted(session.scalars(select(ModelRow.name).distinct().limit(10)))
-    return f"registered models: {', '.join(names)}" if names else "no model is registered in this workspace yet"
-
-
-def _pop_unused_blobs(session: Session) -> set[str]:
-    """Delete the manifests of artifacts that no model has; give the blobs that only those named.
-
-    The write lock keeps a registration from coming to rely on one of them before it is removed.
-    """
-    used, other = select(ModelRow.digest), aliased(ArtifactEntryRow)
-    elsewhere = select(other.path).where(
-        other.blob_digest == ArtifactEntryRow.blob_digest, other.artifact_digest.in_(used)
-    )
-    unused = ArtifactEntryRow.artifact_digest.not_in(used)
-    blobs = {
-        blob
-        for blob in session.scalars(select(ArtifactEntryRow.blob_digest).where(unused, ~elsewhere.exists()))
-        if blob
-    }
-    session.execute(delete(ArtifactEntryRow).where(unused).execution_options(synchronize_session=False))
-    return blobs
 
 
 def _with_configs(model: Model, artifact: Artifact) -> Artifact:

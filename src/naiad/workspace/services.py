@@ -17,7 +17,8 @@ from naiad.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from naiad.workspace.database import Database
 from naiad.workspace.keys import ServiceKeys, new_key
 from naiad.workspace.labels import check_labels, current_user, has_labels
-from naiad.workspace.models import find_model, parse_id
+from naiad.workspace.model_rows import find_model
+from naiad.workspace.models import parse_id
 from naiad.workspace.tables import ServiceModelRow, ServiceRow
 
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")

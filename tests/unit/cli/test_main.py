@@ -81,6 +81,11 @@ def test_command_lines_that_cannot_be_understood(naiad: Naiad, arguments: list[s
     assert outcome.err.endswith(f"\n\nhint: {hint}\n")
 
 
+def test_words_that_are_not_text(naiad: Naiad) -> None:
+    outcome = naiad("model", "show", "-i", os.fsdecode(b"\xff"))
+    assert (outcome.status, outcome.err) == (2, "error: '\\udcff' is not valid UTF-8\n")
+
+
 @pytest.mark.parametrize(("error", "status"), [(ConfigError, 1), (NotFoundError, 1), (UsageError, 2)])
 def test_errors_of_naiad(naiad: Naiad, monkeypatch: pytest.MonkeyPatch, error: Any, status: int) -> None:
     fail_with(monkeypatch, error("what was wrong", hint="what to do"))

@@ -142,6 +142,9 @@ def test_models_that_are_not_there(workspace: Workspace, file: Path) -> None:
     with pytest.raises(NotFoundError, match="model 'bert:7' is not registered") as caught:
         workspace.models.get_by_id("bert:7")
     assert caught.value.hint == "registered versions of 'bert': 1, 2"
+    for version in (0, -1, 10**30):
+        with pytest.raises(NotFoundError, match=f"model 'bert:{version}' is not registered"):
+            workspace.models.get("bert", version)
     with pytest.raises(NotFoundError) as caught:
         workspace.models.get("gpt")
     assert caught.value.hint == "registered models: bert"
