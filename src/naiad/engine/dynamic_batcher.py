@@ -76,6 +76,7 @@ class DynamicBatcher:
         self._policies = [policy.policies.get(level + 1, policy.default_policy) for level in range(count)]
         self._queues: list[deque[InferRequest]] = [deque() for _ in range(count)]
         self._delayed: deque[InferRequest] = deque()
+        self._in_order = (*self._queues, self._delayed)
         self._timed = any(level.timeout_ns for level in self._policies)
         self._default_index = (policy.default_level or (count + 1) // 2) - 1 if policy.levels else 0
         policed = self._timed or any(level.max_size for level in self._policies)
@@ -84,10 +85,10 @@ class DynamicBatcher:
         """Requests that `next_batch` found to be over their time; the caller refuses them and empties the list."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues)) + len(self._delayed)
+        return sum(map(len, self._in_order))
 
     def __iter__(self) -> Iterator[InferRequest]:
-        for queue in (*self._queues, self._delayed):
+        for queue in self._in_order:
             yield from queue
 
     def enqueue(self, request: InferRequest) -> None:
@@ -126,13 +127,11 @@ class DynamicBatcher:
         """
         if self._timed:
             self.expire(now_ns)
-        for queue in self._queues:
+        for queue in self._in_order:
             while queue and queue[0].cancelled:
                 queue.popleft()
             if queue:
                 return self._form(queue, now_ns)
-        if self._delayed:
-            return self._form(self._delayed, now_ns)
         return 0
 
     def earliest_deadline_ns(self) -> int:
@@ -145,16 +144,19 @@ class DynamicBatcher:
     def drain(self) -> list[InferRequest]:
         """Take everything out."""
         waiting = list(self)
-        for queue in (*self._queues, self._delayed):
+        for queue in self._in_order:
             queue.clear()
         return waiting
 
     def _form(self, queue: deque[InferRequest], now_ns: int) -> list[InferRequest] | int:
+        """As `next_batch`, from a queue whose first request is not cancelled."""
         limit, preferred = self._limit, self._policy.preferred
         key = queue[0].batch_key
         rows = count = preferred_count = 0
         closed = False
         for position, request in enumerate(queue, 1):
+            if request.cancelled:
+                continue
             rows += request.batch_size
             if position > 1 and (rows > limit or request.batch_key != key):
                 closed = True
@@ -173,7 +175,7 @@ class DynamicBatcher:
                 return due_ns
         take = queue.popleft
         batch = [take() for _ in range(count)]
-        return [request for request in batch if not request.cancelled] or self.next_batch(now_ns)
+        return [request for request in batch if not request.cancelled]
 
     def expire(self, now_ns: int) -> None:
         """Move requests whose time is over into `expired`, or behind all others where the policy says DELAY."""
