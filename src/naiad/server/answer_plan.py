@@ -10,6 +10,7 @@ from naiad.backends.base import Array
 from naiad.datatypes import DataType
 from naiad.engine.model import Model
 from naiad.protocol.classification import classify
+from naiad.protocol.compression import compress
 from naiad.protocol.infer_request import RequestedOutput
 from naiad.protocol.infer_response import OutputEncoding, raw_bytes, response_start
 
@@ -30,8 +31,9 @@ class AnswerPlan:
         self._model = model
         if not wanted:
             wanted = [RequestedOutput(spec.name, binary=binary_output) for spec in model.outputs]
-        once = {output.name: output for output in reversed(wanted)}
-        self._outputs = [_Output(model, output) for output in reversed(once.values())]
+        # In the model's order, and once each, whatever the request says: as Triton answers.
+        by_index = {model.output_index[output.name]: output for output in reversed(wanted)}
+        self._outputs = [_Output(model, by_index[index], index) for index in sorted(by_index)]
         self._is_plain = all(output.is_plain for output in self._outputs)
         self._start = response_start(model.name, model.version, "")
         # Heads of answers without an id, by the shapes of their outputs.
@@ -89,9 +91,9 @@ class _Output:
 
     __slots__ = ("batched", "class_count", "datatype", "encoding", "index", "is_plain", "labels", "source")
 
-    def __init__(self, model: Model, wanted: RequestedOutput) -> None:
-        self.index = model.output_index[wanted.name]
-        spec = model.outputs[self.index]
+    def __init__(self, model: Model, wanted: RequestedOutput, index: int) -> None:
+        self.index = index
+        spec = model.outputs[index]
         self.source = spec.datatype
         self.class_count = wanted.class_count
         self.datatype: DataType = datatypes.BYTES if wanted.class_count else spec.datatype
@@ -105,6 +107,27 @@ class _Output:
         if not self.class_count:
             return array
         return classify(array, self.source, self.class_count, batched=self.batched, labels=self.labels)
+
+
+class CompressedAnswer:
+    """Writes answers compressed (triton.md §1.4).
+
+    Args:
+        plan: how they are written otherwise.
+        encoding: gzip or deflate.
+    """
+
+    def __init__(self, plan: AnswerPlan, encoding: bytes) -> None:
+        self._plan = plan
+        self._encoding = encoding
+
+    def encode(self, request_id: str, outputs: Sequence[Array]) -> list[bytes | memoryview]:
+        """As `AnswerPlan.encode`."""
+        head, _, body = b"".join(self._plan.encode(request_id, outputs)).partition(b"\r\n\r\n")
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length:")]
+        packed = compress(body, self._encoding)
+        lines += [b"Content-Encoding: " + self._encoding, b"Content-Length: %d" % len(packed)]
+        return [b"\r\n".join(lines) + b"\r\n\r\n" + packed]
 
 
 def http_head(json_text: bytes, binary_bytes: int) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from naiad.engine.engine import Engine
-from naiad.errors import InvalidArgumentError, UnsupportedError
+from naiad.errors import InvalidArgumentError
+from naiad.protocol.compression import IDENTITY, check_encoding, choose_encoding, decompress
+from naiad.server.answer_plan import CompressedAnswer
 from naiad.server.http1 import HttpConnection
 from naiad.server.infer_plan import PlanCache, raw_request
 from naiad.server.request_head import RequestHead
@@ -19,11 +21,19 @@ class InferRoute:
         max_input_bytes: the largest JSON or raw body, and tensor in JSON.
 
     Raises:
-        UnsupportedError: the body is compressed.
+        UnsupportedError: the body is compressed in a way that is not known.
         InvalidArgumentError: the header that says how much of the body is JSON is no number.
     """
 
-    __slots__ = ("_engine", "_json_bytes", "_max_input_bytes", "_name", "_version")
+    __slots__ = (
+        "_answer_encoding",
+        "_body_encoding",
+        "_engine",
+        "_json_bytes",
+        "_max_input_bytes",
+        "_name",
+        "_version",
+    )
 
     def __init__(self, engine: Engine, name: str, version: str, head: RequestHead, max_input_bytes: int) -> None:
         self._engine = engine
@@ -31,6 +41,8 @@ class InferRoute:
         self._version = version
         self._max_input_bytes = max_input_bytes
         self._json_bytes = _json_bytes(head)
+        self._body_encoding = check_encoding(head.headers.get(b"content-encoding", IDENTITY))
+        self._answer_encoding = choose_encoding(head.headers.get(b"accept-encoding", IDENTITY))
 
     def __call__(self, connection: HttpConnection, body: bytes | memoryview, arrived_ns: int) -> None:
         """Queue one request; the connection answers it later.
@@ -39,6 +51,8 @@ class InferRoute:
             NaiadError: it is refused.
         """
         model = self._engine.model(self._name, self._version)
+        if self._body_encoding is not IDENTITY:
+            body = decompress(body, self._body_encoding, max_bytes=self._max_input_bytes)
         size, json_bytes = len(body), self._json_bytes
         if json_bytes is None:
             json_bytes = size
@@ -51,15 +65,14 @@ class InferRoute:
             request = plans.request(bytes(body[:json_bytes]), body[json_bytes:], connection, arrived_ns)
         else:
             request = raw_request(model, body, connection, arrived_ns)
+        if self._answer_encoding is not IDENTITY:
+            request.plan = CompressedAnswer(request.plan, self._answer_encoding)
         model.infer(request)
         connection.request = request
 
 
 def _json_bytes(head: RequestHead) -> int | None:
     """How much of a body is JSON: None for all of it, 0 when it is the raw bytes of the only input."""
-    encoding = head.headers.get(b"content-encoding", b"identity")
-    if encoding.lower() != b"identity":
-        raise UnsupportedError("Unsupported compression type")
     text = head.headers.get(b"inference-header-content-length")
     if text is None:
         return None
