@@ -15,13 +15,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+import psutil
+
 from naiad.targets.process import ProcessId, marked_environment
 from naiad.targets.service_log import ServiceLog
 
 READY_NAME: Final = "ready.json"
 _KEPT_LINES: Final = 200
 _SHOWN_LINES: Final = 20
+_CHUNK_BYTES: Final = 65536
 _MAX_LINE_BYTES: Final = 65536
+_MAX_PIPE_BYTES: Final = 1048576
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -42,7 +46,10 @@ class EngineProcess:
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._rest = b""
         asyncio.get_running_loop().add_reader(output, self._copy_output)
-        self.id = ProcessId.of(process.pid)
+        try:
+            self.id = ProcessId.of(process.pid)
+        except psutil.NoSuchProcess:  # it has ended already, and this finds nothing
+            self.id = ProcessId(process.pid, uptime_s=-1)
         self.started_s = time.monotonic()
         self.ended = asyncio.create_task(self._wait())
 
@@ -117,23 +124,28 @@ class EngineProcess:
 
     async def _wait(self) -> None:
         await self._process.wait()
-        self._copy_output()
+        # What it wrote is in the pipe, which is bounded; what it started may go on writing.
+        for _ in range(_MAX_PIPE_BYTES // _CHUNK_BYTES):
+            self._copy_output()
         if self._rest:
             self._keep(self._rest)
         asyncio.get_running_loop().remove_reader(self._output)
         os.close(self._output)
 
     def _copy_output(self) -> None:
-        """Copy what the pipe holds, whole lines at a time."""
-        with suppress(BlockingIOError):
-            while chunk := os.read(self._output, _MAX_LINE_BYTES):
-                whole, newline, self._rest = (self._rest + chunk).rpartition(b"\n")
-                if not newline and len(self._rest) >= _MAX_LINE_BYTES:
-                    whole, self._rest = self._rest, b""
-                if whole:
-                    self._keep(whole)
-            # Nobody holds the other end any more: the loop would call again for ever.
+        """Copy some of what the pipe holds, whole lines at a time."""
+        try:
+            chunk = os.read(self._output, _CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        if not chunk:  # nobody holds the other end any more: the loop would call again for ever
             asyncio.get_running_loop().remove_reader(self._output)
+            return
+        whole, newline, self._rest = (self._rest + chunk).rpartition(b"\n")
+        if not newline and len(self._rest) >= _MAX_LINE_BYTES:
+            whole, self._rest = self._rest, b""
+        if whole:
+            self._keep(whole)
 
     def _keep(self, lines: bytes) -> None:
         self._log.write(lines + b"\n")
@@ -154,7 +166,8 @@ def _told(lines: Sequence[str]) -> str | None:
 
 def _how_it_ended(returncode: int | None, lines: list[str]) -> str:
     if returncode is not None and returncode < 0:
-        how = f"The engine was killed by {signal.Signals(-returncode).name}"
+        names = {number.value: number.name for number in signal.Signals}
+        how = f"The engine was killed by {names.get(-returncode, f'signal {-returncode}')}"
     else:
         how = f"The engine exited with code {returncode}"
     shown = "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
@@ -200,4 +213,5 @@ async def ask_health(*, address: str, port: int, key: str | None, timeout_s: flo
     except (OSError, TimeoutError, ValueError):
         return None
     parts = status_line.split()
-    return parts[1] == b"200" if len(parts) > 1 else None
+    # 401: the keys have just been replaced, and the engine has not read them yet.
+    return parts[1] in (b"200", b"401") if len(parts) > 1 else None

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from naiad.errors import NotFoundError
 from naiad.targets.process_lock import change_lock_path, read_holder, supervisor_lock_path
-from naiad.targets.service_state import read_state
+from naiad.targets.service_state import ServiceState, read_state
 from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace
 
@@ -67,7 +67,7 @@ def status_of(directory: Path) -> ServiceStatus:
     if written is None:
         return _before_the_first_state(directory)
     if supervisor is None and written.state != "failed":
-        return _abandoned(directory, holder.pid if holder else None)
+        return _abandoned(directory, written, holder.pid if holder else None)
     return ServiceStatus(
         state=written.state,
         error=written.error,
@@ -93,13 +93,16 @@ def _before_the_first_state(directory: Path) -> ServiceStatus:
     )
 
 
-def _abandoned(directory: Path, supervisor_pid: int | None) -> ServiceStatus:
+def _abandoned(directory: Path, written: ServiceState, supervisor_pid: int | None) -> ServiceStatus:
+    """The supervisor is gone without a word; its engine is too, or will be as soon as it has drained."""
     who = f" (pid {supervisor_pid})" if supervisor_pid else ""
-    return ServiceStatus(
-        "failed",
-        error=f"The supervisor of the service{who} was killed or the machine was restarted; nothing runs the service",
-        hint=f"deploy it again: naiad model deploy -n {directory.name} … --overwrite",
-    )
+    gone = f"The supervisor of the service{who} was killed or the machine was restarted"
+    hint = f"deploy it again: naiad model deploy -n {directory.name} … --overwrite"
+    engine = written.engine.find() if written.engine is not None else None
+    if engine is not None:
+        error = f"{gone}; its engine (pid {engine.pid}) still runs, and nothing would restart it"
+        return ServiceStatus("unknown", error=error, hint=hint, port=written.port, pid=engine.pid)
+    return ServiceStatus("failed", error=f"{gone}; nothing runs the service", hint=hint, port=written.port)
 
 
 def serialize(workspace: Workspace, service: Service) -> dict[str, Any]:

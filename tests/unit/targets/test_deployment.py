@@ -275,7 +275,9 @@ def test_what_a_killed_supervisor_left_is_cleaned_up(workspace: Workspace, engin
     os.kill(supervisor.pid, signal.SIGKILL)
     assert supervisor.wait(timeout_s=10)
     now = status(workspace, "qa1")
-    assert now.state == "failed"
+    assert (now.state, now.pid) == ("unknown", before.pid)
+    assert now.error is not None
+    assert now.error.endswith(f"its engine (pid {before.pid}) still runs, and nothing would restart it")
     assert now.hint == "deploy it again: naiad model deploy -n qa1 … --overwrite"
     engine_options.clear()
     deploy_qa(workspace, overwrite=True, report=told.append)

@@ -170,6 +170,27 @@ def test_a_command_that_is_not_there_is_a_failed_start(service: Any) -> None:
     assert state.error == "The engine cannot be started: [Errno 2] No such file or directory: '/nowhere/engine'"
 
 
+def test_a_command_that_ends_at_once_is_a_failed_start(service: Any) -> None:
+    service.launch(command=("/bin/sh", "-c", "exit 3"))
+    state = service.wait_until(lambda state: state.state == "failed")
+    assert state.error == "The engine exited with code 3 without a word"
+
+
+def test_a_death_by_a_nameless_signal_is_told(service: Any) -> None:
+    service.launch("--die", str(signal.SIGRTMIN + 3))
+    state = service.wait_until(lambda state: state.state == "failed")
+    assert state.error.startswith(f"The engine was killed by signal {signal.SIGRTMIN + 3}; its last lines were:")
+
+
+def test_a_flood_of_output_is_kept_whole(service: Any) -> None:
+    flood = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; printf 'error: the end'; exit 1"
+    service.launch(command=("/bin/sh", "-c", flood))
+    state = service.wait_until(lambda state: state.state == "failed")
+    assert state.error == "the end"
+    lines = service.log.splitlines()
+    assert [line for line in lines if line.startswith("line ")] == [f"line {number}" for number in range(20000)]
+
+
 def test_an_engine_that_is_never_ready_is_given_up(service: Any) -> None:
     service.launch("--never-ready", start_timeout_s=0.5)
     state = service.wait_until(lambda state: state.state == "failed")
