@@ -198,7 +198,7 @@ async def ask_health(*, address: str, port: int, key: str | None, timeout_s: flo
         timeout_s: how long the answer may take.
 
     Returns:
-        Whether the engine says that it is ready; None when it did not answer at all.
+        Whether the engine says that it is ready; None when nothing came from it at all.
     """
     authorization = f"Authorization: Bearer {key}\r\n" if key else ""
     request = f"GET /v2/health/ready HTTP/1.1\r\nHost: {address}:{port}\r\n{authorization}Connection: close\r\n\r\n"
@@ -210,8 +210,10 @@ async def ask_health(*, address: str, port: int, key: str | None, timeout_s: flo
                 status_line = await reader.readline()
             finally:
                 writer.close()
+    except ConnectionResetError:  # somebody accepted, and hung up
+        return False
     except (OSError, TimeoutError, ValueError):
         return None
     parts = status_line.split()
     # 401: the keys have just been replaced, and the engine has not read them yet.
-    return parts[1] in (b"200", b"401") if len(parts) > 1 else None
+    return parts[1] in (b"200", b"401") if len(parts) > 1 else False
