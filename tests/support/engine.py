@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 
-from naiad.backends.base import Array
+from naiad.backends.base import Array, RuntimeModel
 from naiad.datatypes import BY_NAME
 from naiad.engine.model import Model
 from naiad.engine.request import InferRequest
+from naiad.engine.scheduler import Scheduler
+from naiad.engine.statistics import ModelStatistics
 from naiad.engine.tensor_spec import TensorSpec
 from naiad.errors import NaiadError
 from naiad.messages import model_config_pb2
@@ -111,3 +114,24 @@ class GatedRuntime:
         if self._transform is not None:
             return self._transform(arrays)
         return [array for array in arrays if array is not None]
+
+
+def idle_model(
+    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec] = (), *, name: str = "m", max_batch_size: int = 8
+) -> Model:
+    """A model that can be asked what it takes, but not run."""
+
+    def enqueue(_: InferRequest) -> None:
+        raise AssertionError("an idle model does not run")
+
+    config = model_config_pb2.ModelConfig(name=name, max_batch_size=max_batch_size)
+    return Model(
+        name,
+        1,
+        config,
+        runtime=cast(RuntimeModel, None),
+        scheduler=cast(Scheduler, SimpleNamespace(enqueue=enqueue)),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        statistics=ModelStatistics(),
+    )
