@@ -201,6 +201,14 @@ SETTINGS: Final = (
         "Read again when it changes.",
         HTTP,
     ),
+    Setting(
+        "allow-client-shm",
+        _boolean,
+        False,
+        "Let clients register POSIX shared memory for tensors. Whoever may do so reads and writes any segment that the "
+        "server's user can open.",
+        HTTP,
+    ),
     Setting("allow-metrics", _boolean, True, "Serve Prometheus metrics.", METRICS),
     Setting("metrics-address", str, None, "The address of the metrics port; --http-address when not given.", METRICS),
     Setting("metrics-port", _port, 8002, "The port of GET /metrics; 0 for any that is free.", METRICS),

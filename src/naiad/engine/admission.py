@@ -157,10 +157,10 @@ def _check_tensor(model: Model, spec: TensorSpec, tensor: InputTensor, prefix: s
     if model.max_batch_size and shape[0] == 0:
         # A batch of no rows has nothing to run; Triton asks for the bytes of one row.
         raise _wrong_size(model, name, prod(shape[1:]) * spec.datatype.size_bytes, 0, prefix)
-    if tensor.binary_size is not None and spec.datatype.size_bytes:
+    if tensor.byte_size is not None and spec.datatype.size_bytes:
         expected = prod(shape) * spec.datatype.size_bytes
-        if tensor.binary_size != expected:
-            raise _wrong_size(model, name, expected, tensor.binary_size, prefix)
+        if tensor.byte_size != expected:
+            raise _wrong_size(model, name, expected, tensor.byte_size, prefix)
 
 
 def _wrong_size(model: Model, name: str, expected: int, got: int, prefix: str) -> InvalidArgumentError:

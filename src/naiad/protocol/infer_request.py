@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from naiad import datatypes
 from naiad.datatypes import DataType
-from naiad.errors import InternalError, InvalidArgumentError, NotFoundError
+from naiad.errors import InternalError, InvalidArgumentError
 from naiad.protocol import json_value
 from naiad.protocol.json_tensor import array_from_json
+from naiad.protocol.shared_memory import Span, read_span
 
 _MAX_ELEMENTS: Final = (1 << 63) - 1
 
@@ -27,6 +28,7 @@ class InputTensor:
         shape: as sent, batch dimension included.
         data: the elements that JSON carried (an array of `prod(shape)` elements), or None.
         binary_size: how many of the bytes behind the JSON are its elements, or None.
+        span: where in shared memory its elements are, or None.
     """
 
     name: str
@@ -34,6 +36,12 @@ class InputTensor:
     shape: tuple[int, ...]
     data: Any = None
     binary_size: int | None = None
+    span: Span | None = None
+
+    @property
+    def byte_size(self) -> int | None:
+        """How many bytes it was sent as, wherever they are; None when they were in the JSON."""
+        return self.binary_size if self.span is None else self.span.byte_size
 
 
 @dataclass(slots=True)
@@ -44,11 +52,13 @@ class RequestedOutput:
         name: its name.
         binary: as bytes behind the JSON.
         class_count: as that many classes, best first; 0 for the tensor itself.
+        span: where in shared memory it goes, or None.
     """
 
     name: str
     binary: bool = False
     class_count: int = 0
+    span: Span | None = None
 
 
 @dataclass(slots=True)
@@ -74,16 +84,19 @@ class InferHeader:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the same JSON may come again with other bytes behind it: all data binary, and no id."""
-        return not self.id and all(tensor.binary_size is not None for tensor in self.inputs)
+        """Whether the same JSON may come again with other tensors: none of them is in it, and no id."""
+        return not self.id and all(tensor.data is None for tensor in self.inputs)
 
     @property
     def layout(self) -> tuple[object, ...]:
         """What requests have in common that differ in their id, their time-out, their priority and their data."""
         return (
             self.binary_output,
-            *[(tensor.name, tensor.datatype.name, tensor.shape, tensor.binary_size) for tensor in self.inputs],
-            *[(output.name, output.binary, output.class_count) for output in self.outputs],
+            *[
+                (tensor.name, tensor.datatype.name, tensor.shape, tensor.binary_size, tensor.span)
+                for tensor in self.inputs
+            ],
+            *[(each.name, each.binary, each.class_count, each.span) for each in self.outputs],
         )
 
 
@@ -170,7 +183,7 @@ def _read_input(value: Any, max_bytes: int) -> InputTensor:
     if "binary_data_size" in parameters:
         tensor.binary_size = json_value.as_unsigned(parameters["binary_data_size"], "binary_data_size")
     elif "shared_memory_region" in parameters:
-        raise NotFoundError(f"Unable to find shared memory region: '{parameters['shared_memory_region']}'")
+        tensor.span = read_span(parameters)
     else:
         if not datatype.json_representable:
             raise InvalidArgumentError(
@@ -219,10 +232,11 @@ def _read_output(value: Any) -> RequestedOutput:
     if "classification" in parameters:
         output.class_count = json_value.as_unsigned(parameters["classification"], "classification", verb="set")
     if "shared_memory_region" in parameters:
+        # tritonclient sends `"binary_data": false` along, which contradicts nothing.
         for other in ("classification", "binary_data"):
-            if other in parameters:
+            if parameters.get(other):
                 raise InvalidArgumentError(f"Output can't set both 'shared_memory_region' and '{other}'")
-        raise NotFoundError(f"Unable to find shared memory region: '{parameters['shared_memory_region']}'")
+        output.span = read_span(parameters)
     if "binary_data" in parameters:
         output.binary = json_value.as_bool(parameters["binary_data"], "binary_data")
     return output

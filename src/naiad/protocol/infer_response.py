@@ -25,9 +25,10 @@ class OutputEncoding:
         binary: behind the JSON rather than in it.
     """
 
-    __slots__ = ("_prefix", "binary", "datatype")
+    __slots__ = ("_prefix", "binary", "datatype", "name")
 
     def __init__(self, name: str, datatype: DataType, *, binary: bool) -> None:
+        self.name = name
         self.datatype = datatype
         self.binary = binary
         self._prefix = b'{"name":' + orjson.dumps(name) + b',"datatype":"' + datatype.name.encode() + b'","shape":['
@@ -36,6 +37,10 @@ class OutputEncoding:
         """The JSON of a binary output of this shape."""
         dims = ",".join(map(str, shape)).encode()
         return b'%b%b],"parameters":{"binary_data_size":%d}}' % (self._prefix, dims, size_bytes)
+
+    def fragment_alone(self, shape: Sequence[int]) -> bytes:
+        """The JSON of an output whose elements are elsewhere."""
+        return b"%b%b]}" % (self._prefix, ",".join(map(str, shape)).encode())
 
     def fragment_with_data(self, array: npt.NDArray[Any]) -> bytes:
         """The JSON of an output whose elements are in it."""

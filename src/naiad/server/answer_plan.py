@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from naiad import datatypes
 from naiad.backends.base import Array
 from naiad.datatypes import DataType
 from naiad.engine.model import Model
+from naiad.engine.shared_memory import Region
+from naiad.errors import InternalError
 from naiad.protocol.classification import classify
 from naiad.protocol.compression import compress
 from naiad.protocol.infer_request import RequestedOutput
 from naiad.protocol.infer_response import OutputEncoding, raw_bytes, response_start
+from naiad.protocol.shared_memory import Span
 
 _MAX_HEADS: Final = 64
 _COPY_BELOW_BYTES: Final = 1 << 14
@@ -39,18 +42,22 @@ class AnswerPlan:
         # Heads of answers without an id, by the shapes of their outputs.
         self._heads: dict[object, bytes] = {}
 
-    def encode(self, request_id: str, outputs: Sequence[Array]) -> list[bytes | memoryview]:
+    def encode(
+        self, request_id: str, outputs: Sequence[Array], regions: Mapping[Span, Region] | None = None
+    ) -> list[bytes | memoryview]:
         """The whole HTTP answer, head included, in pieces to write one after the other.
 
         Args:
             request_id: echoed; "" for none.
             outputs: one array per output of the model, of client shape.
+            regions: where outputs go that are wanted in shared memory.
 
         Raises:
             InvalidArgumentError: an output cannot be written as asked.
+            InternalError: an output is larger than its span of shared memory.
         """
         if not self._is_plain:
-            return self._encode_mixed(request_id, outputs)
+            return self._encode_mixed(request_id, outputs, regions or {})
         arrays = [outputs[output.index] for output in self._outputs]
         shapes = tuple([array.shape for array in arrays])
         head = None if request_id else self._heads.get(shapes)
@@ -69,11 +76,16 @@ class AnswerPlan:
         ]
         return http_head(self._json(request_id, fragments), sum(array.nbytes for array in arrays))
 
-    def _encode_mixed(self, request_id: str, outputs: Sequence[Array]) -> list[bytes | memoryview]:
+    def _encode_mixed(
+        self, request_id: str, outputs: Sequence[Array], regions: Mapping[Span, Region]
+    ) -> list[bytes | memoryview]:
         fragments, parts = [], []
         for output in self._outputs:
             array = output.prepare(outputs[output.index])
-            if output.encoding.binary:
+            if output.span is not None:
+                output.write(array, regions[output.span])
+                fragments.append(output.encoding.fragment_alone(array.shape))
+            elif output.encoding.binary:
                 part = raw_bytes(array, output.datatype)
                 fragments.append(output.encoding.fragment(array.shape, size_bytes=len(part)))
                 parts.append(part)
@@ -89,7 +101,7 @@ class AnswerPlan:
 class _Output:
     """One output of an answer: which of the model's it is, and what becomes of it."""
 
-    __slots__ = ("batched", "class_count", "datatype", "encoding", "index", "is_plain", "labels", "source")
+    __slots__ = ("batched", "class_count", "datatype", "encoding", "index", "is_plain", "labels", "source", "span")
 
     def __init__(self, model: Model, wanted: RequestedOutput, index: int) -> None:
         self.index = index
@@ -100,13 +112,46 @@ class _Output:
         self.encoding = OutputEncoding(wanted.name, self.datatype, binary=wanted.binary)
         self.labels = spec.labels
         self.batched = model.max_batch_size > 0
-        self.is_plain = wanted.binary and self.datatype is not datatypes.BYTES
+        self.span = wanted.span
+        self.is_plain = wanted.binary and wanted.span is None and self.datatype is not datatypes.BYTES
 
     def prepare(self, array: Array) -> Array:
         """The array as it is sent: itself, or its best classes."""
         if not self.class_count:
             return array
         return classify(array, self.source, self.class_count, batched=self.batched, labels=self.labels)
+
+    def write(self, array: Array, region: Region) -> None:
+        """Put the array into shared memory.
+
+        Raises:
+            InternalError: it does not fit.
+        """
+        data = raw_bytes(array, self.datatype)
+        if self.span is None or len(data) > self.span.byte_size:
+            raise InternalError(
+                f"shared memory size specified with the request for output '{self.encoding.name}' "
+                f"({self.span.byte_size if self.span else 0} bytes) should be at least {len(data)} bytes to hold the "
+                "results"
+            )
+        region.write(self.span, data)
+
+
+class SharedAnswer:
+    """Writes one request's answer, with outputs in shared memory: it holds the regions until then.
+
+    Args:
+        plan: how the answer is written.
+        regions: where each span lies.
+    """
+
+    def __init__(self, plan: AnswerPlan, regions: Mapping[Span, Region]) -> None:
+        self._plan = plan
+        self._regions = regions
+
+    def encode(self, request_id: str, outputs: Sequence[Array]) -> list[bytes | memoryview]:
+        """As `AnswerPlan.encode`."""
+        return self._plan.encode(request_id, outputs, self._regions)
 
 
 class CompressedAnswer:
@@ -117,7 +162,7 @@ class CompressedAnswer:
         encoding: gzip or deflate.
     """
 
-    def __init__(self, plan: AnswerPlan, encoding: bytes) -> None:
+    def __init__(self, plan: AnswerPlan | SharedAnswer, encoding: bytes) -> None:
         self._plan = plan
         self._encoding = encoding
 

@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import stat
+import time
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from naiad.errors import ConfigError, UnauthorizedError
 
 logger = logging.getLogger(__name__)
 
+_LOOK_EVERY_S: Final = 0.1
 _NAMES: Final = ("primaryKey", "secondaryKey")
 
 
@@ -30,6 +32,7 @@ class KeyRing:
         self._path = path
         self._stamp: tuple[int, int, int] = (0, 0, 0)
         self._keys = self._read()
+        self._looked_s = time.monotonic()
 
     def check(self, authorization: bytes | None) -> None:
         """Let a request pass, or not.
@@ -44,6 +47,9 @@ class KeyRing:
             raise UnauthorizedError(
                 "a key is required and the request has none", hint="send the header 'Authorization: Bearer <key>'"
             )
+        if (now_s := time.monotonic()) - self._looked_s > _LOOK_EVERY_S:
+            self._looked_s = now_s
+            self._reload_if_changed()
         scheme, _, key = authorization.strip().partition(b" ")
         if scheme.lower() != b"bearer":
             raise UnauthorizedError("the Authorization header must be of the form 'Bearer <key>'")
@@ -52,7 +58,7 @@ class KeyRing:
         if not any(matches):
             raise UnauthorizedError("the key is not valid for this server")
 
-    def reload_if_changed(self) -> None:
+    def _reload_if_changed(self) -> None:
         """Read the file again when it has changed; keep the old keys when it cannot be read."""
         try:
             if self._read_stamp() == self._stamp:

@@ -174,8 +174,6 @@ class HttpServer:
         now_ns = clock_ns()
         for connection in tuple(self.connections):
             connection.check_time(now_ns)
-        if self._keys is not None:
-            self._keys.reload_if_changed()
         self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
 
 

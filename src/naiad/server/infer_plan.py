@@ -15,9 +15,10 @@ from naiad.backends.base import Array
 from naiad.engine.admission import admit, string_elements
 from naiad.engine.model import Model
 from naiad.engine.request import Buffer, InferRequest, Sink
+from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InvalidArgumentError
 from naiad.protocol.infer_request import InferHeader, InputTensor, parse_infer_header
-from naiad.server.answer_plan import AnswerPlan
+from naiad.server.answer_plan import AnswerPlan, SharedAnswer
 
 _MAX_REMEMBERED: Final = 1024
 _MAX_TEXT_BYTES: Final = 4096
@@ -29,36 +30,43 @@ class InferPlan:
     Args:
         model: the model version.
         header: a header of that layout, which the model must accept.
+        shared: the regions that its spans may lie in.
 
     Raises:
         InvalidArgumentError: the model does not accept the header.
     """
 
-    def __init__(self, model: Model, header: InferHeader) -> None:
+    def __init__(self, model: Model, header: InferHeader, shared: SharedMemory) -> None:
         admitted = admit(model, header)
         self._model = model
+        self._shared = shared
         self._shapes = admitted.shapes
         self._batch_size = admitted.batch_size
         self._batch_key = admitted.batch_key
         sent = {tensor.name: position for position, tensor in enumerate(header.inputs)}
         self._order = [-1 if tensor is None else sent[tensor.name] for tensor in admitted.inputs]
-        self._spans, self.binary_bytes = _spans(header.inputs)
+        self._places, self.binary_bytes = _places(header.inputs)
         self._slices = self._plain_slices(admitted.inputs)
         self._answer = AnswerPlan(model, header.outputs, binary_output=header.binary_output)
+        self._output_spans = [output.span for output in header.outputs if output.span is not None]
 
     def request(self, header: InferHeader, binary: bytes | memoryview, sink: Sink, arrived_ns: int) -> InferRequest:
         """The engine's request for a header of this layout and the bytes behind it.
 
         Raises:
             InvalidArgumentError: there are too few bytes or too many, or a BYTES tensor is malformed.
+            NotFoundError: a region of shared memory is not registered.
         """
         if len(binary) != self.binary_bytes:
             raise wrong_body_size(self._model, header, len(binary))
         slices = self._slices
         inputs: Sequence[Buffer | None]
         inputs = self._gather(header, binary) if slices is None else [binary[part] for part in slices]
+        answer: Any = self._answer
+        if self._output_spans:
+            answer = SharedAnswer(answer, {span: self._shared.region(span) for span in self._output_spans})
         request = InferRequest(
-            self._model, sink, self._answer, inputs, self._shapes, self._batch_size, self._batch_key, arrived_ns
+            self._model, sink, answer, inputs, self._shapes, self._batch_size, self._batch_key, arrived_ns
         )
         request.id = header.id
         request.priority = header.priority
@@ -71,17 +79,21 @@ class InferPlan:
         for tensor in inputs:
             if tensor is None or tensor.binary_size is None or tensor.datatype is datatypes.BYTES:
                 return None
-            slices.append(slice(*self._spans[tensor.name]))
+            slices.append(slice(*self._places[tensor.name]))
         return slices
 
     def _gather(self, header: InferHeader, binary: bytes | memoryview) -> list[Buffer | None]:
         buffers: list[Buffer | None] = []
         for position in self._order:
             tensor = None if position < 0 else header.inputs[position]
-            if tensor is None or tensor.binary_size is None:
+            if tensor is None or tensor.byte_size is None:
                 buffers.append(None if tensor is None else tensor.data)
                 continue
-            buffer: Buffer = binary[slice(*self._spans[tensor.name])]
+            buffer: Buffer
+            if tensor.span is not None:
+                buffer = self._shared.region(tensor.span).read(tensor.span)
+            else:
+                buffer = binary[slice(*self._places[tensor.name])]
             if tensor.datatype is datatypes.BYTES:
                 buffer = self._text(header, tensor, buffer)
             buffers.append(buffer)
@@ -99,10 +111,12 @@ class PlanCache:
     Args:
         model: the model version.
         max_bytes: the largest JSON, and the largest tensor in it.
+        shared: the regions that spans may lie in.
     """
 
-    def __init__(self, model: Model, max_bytes: int) -> None:
+    def __init__(self, model: Model, max_bytes: int, shared: SharedMemory) -> None:
         self._model = model
+        self._shared = shared
         self._max_bytes = max_bytes
         self._by_layout: dict[object, InferPlan] = {}
         self._by_text: dict[bytes, tuple[InferPlan, InferHeader]] = {}
@@ -127,9 +141,9 @@ class PlanCache:
         layout = header.layout
         plan = self._by_layout.get(layout)
         if plan is None:
-            if _spans(header.inputs)[1] != binary_bytes:
+            if _places(header.inputs)[1] != binary_bytes:
                 raise wrong_body_size(self._model, header, binary_bytes)
-            plan = InferPlan(self._model, header)
+            plan = InferPlan(self._model, header, self._shared)
             _remember(self._by_layout, layout, plan)
         if header.is_reusable and len(text) <= _MAX_TEXT_BYTES:
             _remember(self._by_text, text, (plan, header))
@@ -162,7 +176,7 @@ def raw_request(model: Model, body: bytes | memoryview, sink: Sink, arrived_ns: 
     else:
         tensor = InputTensor(spec.name, spec.datatype, _raw_shape(model, len(body)), binary_size=len(body))
     header = InferHeader(inputs=[tensor], binary_output=True)
-    return InferPlan(model, header).request(header, body, sink, arrived_ns)
+    return InferPlan(model, header, SharedMemory()).request(header, body, sink, arrived_ns)
 
 
 def _raw_shape(model: Model, size: int) -> tuple[int, ...]:
@@ -189,8 +203,8 @@ def _raw_shape(model: Model, size: int) -> tuple[int, ...]:
 
 def wrong_body_size(model: Model, header: InferHeader, got: int) -> InvalidArgumentError:
     """The error for a body with more or fewer bytes behind its JSON than its inputs have (triton.md §1.4)."""
-    spans, _ = _spans(header.inputs)
-    for name, (_, end) in spans.items():
+    places, _ = _places(header.inputs)
+    for name, (_, end) in places.items():
         if end > got:
             return InvalidArgumentError(
                 f"unexpected size for input '{name}', expecting {end - got} additional bytes for model '{model.name}'"
@@ -198,14 +212,14 @@ def wrong_body_size(model: Model, header: InferHeader, got: int) -> InvalidArgum
     return InvalidArgumentError(f"unexpected additional input data for model '{model.name}'")
 
 
-def _spans(inputs: Sequence[InputTensor]) -> tuple[dict[str, tuple[int, int]], int]:
+def _places(inputs: Sequence[InputTensor]) -> tuple[dict[str, tuple[int, int]], int]:
     """Where each binary input's bytes lie, in the order sent, and how many there are."""
-    spans, position = {}, 0
+    places, position = {}, 0
     for tensor in inputs:
         if tensor.binary_size is not None:
-            spans[tensor.name] = (position, position + tensor.binary_size)
+            places[tensor.name] = (position, position + tensor.binary_size)
             position += tensor.binary_size
-    return spans, position
+    return places, position
 
 
 def _remember(memory: dict[Any, Any], key: object, value: object) -> None:

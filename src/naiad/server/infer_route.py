@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from naiad.engine.engine import Engine
+from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InvalidArgumentError
 from naiad.protocol.compression import IDENTITY, check_encoding, choose_encoding, decompress
 from naiad.server.answer_plan import CompressedAnswer
@@ -19,6 +20,7 @@ class InferRoute:
         name, version: of the model; the version is "" for the latest.
         head: says how the body is made up.
         max_input_bytes: the largest JSON or raw body, and tensor in JSON.
+        shared: the regions of shared memory.
 
     Raises:
         UnsupportedError: the body is compressed in a way that is not known.
@@ -32,11 +34,22 @@ class InferRoute:
         "_json_bytes",
         "_max_input_bytes",
         "_name",
+        "_shared",
         "_version",
     )
 
-    def __init__(self, engine: Engine, name: str, version: str, head: RequestHead, max_input_bytes: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        version: str,
+        head: RequestHead,
+        *,
+        max_input_bytes: int,
+        shared: SharedMemory,
+    ) -> None:
         self._engine = engine
+        self._shared = shared
         self._name = name
         self._version = version
         self._max_input_bytes = max_input_bytes
@@ -61,7 +74,7 @@ class InferRoute:
         if json_bytes:
             plans: PlanCache | None = model.plans
             if plans is None:
-                plans = model.plans = PlanCache(model, self._max_input_bytes)
+                plans = model.plans = PlanCache(model, self._max_input_bytes, self._shared)
             request = plans.request(bytes(body[:json_bytes]), body[json_bytes:], connection, arrived_ns)
         else:
             request = raw_request(model, body, connection, arrived_ns)

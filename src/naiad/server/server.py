@@ -15,6 +15,7 @@ from typing import Final
 from naiad.config.settings import Settings, backend_settings
 from naiad.engine.engine import Engine
 from naiad.engine.loader import LoadSettings
+from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InternalError, NaiadError, UsageError
 from naiad.repository.local import LocalRepository
 from naiad.server.auth import KeyRing
@@ -22,6 +23,7 @@ from naiad.server.http_server import HttpServer, Limits, bind
 from naiad.server.log import start_logging
 from naiad.server.metrics import MetricsRoutes
 from naiad.server.model_control import ControlMode, ModelControl
+from naiad.server.shared_memory_views import SharedMemoryViews
 from naiad.server.v2_routes import V2Routes
 
 logger = logging.getLogger(__name__)
@@ -100,6 +102,7 @@ class Server:
         routes = V2Routes(
             self._engine,
             self._control,
+            SharedMemoryViews(SharedMemory(), allowed=settings.allow_client_shm),
             server_id=settings.id,
             max_input_bytes=settings.http_max_input_size,
             strict_readiness=settings.strict_readiness,

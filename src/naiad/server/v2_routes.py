@@ -18,10 +18,13 @@ from naiad.server.infer_route import InferRoute
 from naiad.server.model_control import ModelControl, check_repository_name
 from naiad.server.request_head import RequestHead
 from naiad.server.response import EMPTY, JSON, Response, error_response, json_response
+from naiad.server.shared_memory_views import SharedMemoryViews
 
 logger = logging.getLogger(__name__)
 
 _MODEL: Final = r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[0-9]+))?"
+_SYSTEM_SHARED_MEMORY: Final = r"/v2/systemsharedmemory(?:/region/(?P<name>[^/]+))?"
+_CUDA_SHARED_MEMORY: Final = r"/v2/cudasharedmemory(?:/region/(?P<name>[^/]+))?"
 _REPOSITORY: Final = r"/v2/repository(?:/(?P<repository>[^/]+))?"
 _NOT_READY: Final = Response(400)
 _MODEL_NOT_READY: Final = Response(400, b'{"error":"Model version not ready"}')
@@ -42,6 +45,7 @@ class V2Routes:
     Args:
         engine: the models.
         control: who may load and unload them.
+        shared: who may register shared memory.
         server_id: what metadata calls the server.
         max_input_bytes: the largest JSON and raw tensor (--http-max-input-size).
         strict_readiness: ready only when every model is.
@@ -51,6 +55,7 @@ class V2Routes:
         self,
         engine: Engine,
         control: ModelControl,
+        shared: SharedMemoryViews,
         *,
         server_id: str,
         max_input_bytes: int,
@@ -58,6 +63,7 @@ class V2Routes:
     ) -> None:
         self._engine = engine
         self._control = control
+        self._shared = shared
         self._server_id = server_id
         self._max_input_bytes = max_input_bytes
         self._strict_readiness = strict_readiness
@@ -73,6 +79,12 @@ class V2Routes:
                 ("GET", _MODEL + "/ready", self._model_ready),
                 ("GET", _MODEL + "/config", self._config),
                 ("GET", _MODEL + "/stats", self._statistics),
+                ("GET", _SYSTEM_SHARED_MEMORY + "/status", shared.status),
+                ("POST", _SYSTEM_SHARED_MEMORY + "/register", shared.register),
+                ("POST", _SYSTEM_SHARED_MEMORY + "/unregister", shared.unregister),
+                ("GET", _CUDA_SHARED_MEMORY + "/status", shared.cuda_status),
+                ("POST", _CUDA_SHARED_MEMORY + "/register", shared.cuda_register),
+                ("POST", _CUDA_SHARED_MEMORY + "/unregister", shared.cuda_unregister),
                 ("POST", _REPOSITORY + "/index", self._index),
                 ("POST", _REPOSITORY + "/models/(?P<name>[^/]+)/load", self._load),
                 ("POST", _REPOSITORY + "/models/(?P<name>[^/]+)/unload", self._unload),
@@ -104,7 +116,14 @@ class V2Routes:
                     groups = match.groupdict()
                     name, version = groups.get("name") or "", groups.get("version") or ""
                     if view is None:
-                        return InferRoute(self._engine, name, version, head, self._max_input_bytes)
+                        return InferRoute(
+                            self._engine,
+                            name,
+                            version,
+                            head,
+                            max_input_bytes=self._max_input_bytes,
+                            shared=self._shared.memory,
+                        )
                     if "repository" in groups:
                         slow = cast(SlowView, view)
                         where = groups["repository"] or ""
