@@ -130,7 +130,8 @@ class Scheduler:
             if self._batcher.expired:
                 self._refuse_expired()
             if isinstance(decided, int):
-                if wake_ns := decided or self._batcher.earliest_deadline_ns():
+                deadline_ns = self._batcher.earliest_deadline_ns()
+                if wake_ns := min(decided or deadline_ns, deadline_ns or decided):
                     self._arm(wake_ns)
                 break
             batch = Batch(decided)
