@@ -210,6 +210,8 @@ async def ask_health(*, address: str, port: int, key: str | None, timeout_s: flo
                 status_line = await reader.readline()
             finally:
                 writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
     except ConnectionResetError:  # somebody accepted, and hung up
         return False
     except (OSError, TimeoutError, ValueError):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -11,6 +12,7 @@ from naiad.targets.engine_process import ask_health
 async def ask(answer: bytes | None, *, key: str | None = None) -> tuple[bool | None, bytes]:
     """What is said of an engine that answers so (None: never), and what it was asked."""
     asked = bytearray()
+    done = asyncio.Event()
 
     async def engine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.extend(await reader.readuntil(b"\r\n\r\n"))
@@ -19,11 +21,15 @@ async def ask(answer: bytes | None, *, key: str | None = None) -> tuple[bool | N
         else:
             writer.write(answer)
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        done.set()
 
     server = await asyncio.start_server(engine, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         healthy = await ask_health(address="127.0.0.1", port=port, key=key, timeout_s=0.2 if answer is None else 10)
+        await done.wait()
     return healthy, bytes(asked)
 
 
