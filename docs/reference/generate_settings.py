@@ -1,4 +1,4 @@
-"""Writes settings.md beside itself, from the table in `naiad.config.settings`; run it when a test says that they differ."""
+"""Writes settings.md beside itself, from the table in `naiad.config.settings`; a test fails when they differ."""
 
 from __future__ import annotations
 
