@@ -10,9 +10,10 @@ from typing import Any, Final
 import orjson
 import rapidjson
 
-from naiad.errors import InternalError
+from naiad.errors import InternalError, InvalidArgumentError
 
 MISSING: Final = object()
+_MAX_DEPTH: Final = 100
 
 
 def parse(text: bytes | memoryview) -> Any:
@@ -20,11 +21,29 @@ def parse(text: bytes | memoryview) -> Any:
 
     Raises:
         InternalError: with the message and offset that Triton's parser (rapidjson) gives.
+        InvalidArgumentError: it is nested too deeply.
     """
     try:
-        return orjson.loads(text)
+        document = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _parse_as_triton(bytes(text))
+        document = _parse_as_triton(bytes(text))
+    opened = bytes(text)
+    if opened.count(b"[") + opened.count(b"{") > _MAX_DEPTH and _depth(document) > _MAX_DEPTH:
+        raise _too_deep()
+    return document
+
+
+def _depth(document: Any) -> int:
+    """How deeply arrays and objects are nested; looked at level by level, so that no depth is too deep for it."""
+    level, depth = [document], 0
+    while level := [value for value in level if isinstance(value, (list, dict))]:
+        depth += 1
+        level = [child for value in level for child in (value if isinstance(value, list) else value.values())]
+    return depth
+
+
+def _too_deep() -> InvalidArgumentError:
+    return InvalidArgumentError(f"JSON nesting depth exceeds maximum allowed limit ({_MAX_DEPTH})")
 
 
 def _parse_as_triton(text: bytes) -> Any:
@@ -35,7 +54,9 @@ def _parse_as_triton(text: bytes) -> Any:
     except rapidjson.JSONDecodeError as error:
         where, _, what = str(error).removeprefix("Parse error at offset ").partition(": ")
         raise InternalError(f"failed to parse the request JSON buffer: {what} at {where}") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
         raise InternalError(f"failed to parse the request JSON buffer: {error} at 0") from error
 
 

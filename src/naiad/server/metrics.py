@@ -114,11 +114,11 @@ def render_metrics(models: Iterable[Model]) -> str:
     """All series of these models and of the machine, in Prometheus' text format 0.0.4."""
     models = list(models)
     families = [
-        _family(name, kind, text, [({"model": model.name, "version": model.version}, read(model)) for model in models])
+        _family(name, kind, text, [(_labels(model), read(model)) for model in models])
         for name, kind, text, read in _PER_MODEL
     ]
     failures: list[Sample] = [
-        ({"model": model.name, "reason": str(reason), "version": model.version}, count)
+        (_labels(model, reason=str(reason)), count)
         for model in models
         for reason, count in model.statistics.failures.items()
     ]
@@ -138,6 +138,12 @@ def render_metrics(models: Iterable[Model]) -> str:
     )
     families += [_family(name, "gauge", text, [({}, value)]) for name, text, value in machine]
     return "".join(families)
+
+
+def _labels(model: Model, **more: str) -> dict[str, str]:
+    """The labels of a model's series, by name; `metric_tags` of its configuration are among them."""
+    tags = {f"_{key}": value for key, value in model.config.metric_tags.items()}
+    return dict(sorted({"model": model.name, "version": model.version, **tags, **more}.items()))
 
 
 def _family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> str:
