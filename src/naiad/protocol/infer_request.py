@@ -16,6 +16,7 @@ from naiad.protocol.json_tensor import array_from_json
 from naiad.protocol.shared_memory import Span, read_span
 
 _MAX_ELEMENTS: Final = (1 << 63) - 1
+_PLACES: Final = ("binary_data_size", "shared_memory_region")
 
 
 @dataclass(slots=True)
@@ -153,19 +154,41 @@ def _read_parameters(parameters: Any, header: InferHeader) -> None:
 
 
 def _read_input(value: Any, max_bytes: int) -> InputTensor:
-    parameters = value.get("parameters", {}) if isinstance(value, dict) else {}
+    member = json_value.member
+    parameters = value.get("parameters") if isinstance(value, dict) else None
     parameters = parameters if isinstance(parameters, dict) else {}
     _check_source(value, parameters)
-    name = json_value.as_string(json_value.member(value, "name"), "name")
-    shape = tuple(
-        json_value.as_unsigned(dim, "shape") for dim in json_value.as_array(json_value.member(value, "shape"), "shape")
-    )
-    datatype = datatypes.BY_NAME.get(json_value.as_string(json_value.member(value, "datatype"), "datatype"))
+    name = json_value.as_string(member(value, "name"), "name")
+    dims = json_value.as_array(member(value, "shape"), "shape")
+    shape = tuple([json_value.as_unsigned(dim, "shape") for dim in dims])
+    datatype = datatypes.BY_NAME.get(json_value.as_string(member(value, "datatype"), "datatype"))
     if datatype is None:
         raise InvalidArgumentError(f"invalid datatype for input {name}")
-    count = _element_count(shape)
+    count = _element_count(name, shape, datatype)
+    tensor = InputTensor(name, datatype, shape)
+    if "binary_data_size" in parameters:
+        tensor.binary_size = json_value.as_unsigned(parameters["binary_data_size"], "binary_data_size")
+    elif "shared_memory_region" in parameters:
+        tensor.span = read_span(parameters)
+    else:
+        _check_json_size(name, datatype, count, max_bytes)
+        tensor.data = array_from_json(value["data"], datatype, count)
+    return tensor
+
+
+def _element_count(name: str, shape: tuple[int, ...], datatype: DataType) -> int:
+    """How many elements a shape has, which must be a number that 63 bits hold, in bytes too."""
+    count = 1
+    for dim in shape:
+        count *= dim
+        if count > _MAX_ELEMENTS:
+            # A request may name a million dimensions, and the whole product of those would take hours.
+            count = 0 if 0 in shape else count
+            break
+    if count * datatype.size_bytes <= _MAX_ELEMENTS >= max(shape, default=0):
+        return count
     text = ",".join(map(str, shape))
-    if any(dim > _MAX_ELEMENTS for dim in shape):
+    if max(shape) > _MAX_ELEMENTS:
         raise InvalidArgumentError(
             f"invalid shape for input '{name}': shape [{text}] contains one or more invalid dimensions"
         )
@@ -174,53 +197,34 @@ def _read_input(value: Any, max_bytes: int) -> InputTensor:
             f"invalid shape for input '{name}': shape [{text}] causes total element count to exceed maximum size of "
             f"{_MAX_ELEMENTS}"
         )
-    if count * datatype.size_bytes > _MAX_ELEMENTS:
+    raise InvalidArgumentError(
+        f"byte size overflow for input '{name}': element count ({count}) * data type size "
+        f"({datatype.size_bytes}) exceeds maximum allowed size ({_MAX_ELEMENTS})"
+    )
+
+
+def _check_json_size(name: str, datatype: DataType, count: int, max_bytes: int) -> None:
+    if not datatype.json_representable:
         raise InvalidArgumentError(
-            f"byte size overflow for input '{name}': element count ({count}) * data type size "
-            f"({datatype.size_bytes}) exceeds maximum allowed size ({_MAX_ELEMENTS})"
+            f"receiving {datatype.name} data via JSON is not supported. "
+            f"Please use the binary data format for input {name}"
         )
-    tensor = InputTensor(name, datatype, shape)
-    if "binary_data_size" in parameters:
-        tensor.binary_size = json_value.as_unsigned(parameters["binary_data_size"], "binary_data_size")
-    elif "shared_memory_region" in parameters:
-        tensor.span = read_span(parameters)
-    else:
-        if not datatype.json_representable:
-            raise InvalidArgumentError(
-                f"receiving {datatype.name} data via JSON is not supported. "
-                f"Please use the binary data format for input {name}"
-            )
-        if count * datatype.size_bytes > max_bytes:
-            raise InvalidArgumentError(
-                f"JSON input '{name}' has a byte_size ({count * datatype.size_bytes} bytes) that exceeds the maximum "
-                f"allowed value of {max_bytes} bytes. Use --http-max-input-size to increase the limit."
-            )
-        tensor.data = array_from_json(value["data"], datatype, count)
-    return tensor
-
-
-def _element_count(shape: tuple[int, ...]) -> int:
-    """The product of the dimensions, or some number that is too large: a request may name a million of them, and the
-    whole product of those would take hours."""
-    if 0 in shape:
-        return 0
-    count = 1
-    for dim in shape:
-        count *= dim
-        if count > _MAX_ELEMENTS:
-            break
-    return count
+    if count * datatype.size_bytes > max_bytes:
+        raise InvalidArgumentError(
+            f"JSON input '{name}' has a byte_size ({count * datatype.size_bytes} bytes) that exceeds the maximum "
+            f"allowed value of {max_bytes} bytes. Use --http-max-input-size to increase the limit."
+        )
 
 
 def _check_source(value: Any, parameters: dict[str, Any]) -> None:
     """Exactly one of the three places must hold an input's elements."""
-    given = ["'data'"] if isinstance(value, dict) and "data" in value else []
-    given += [f"'{name}'" for name in ("binary_data_size", "shared_memory_region") if name in parameters]
-    if len(given) != 1:
-        found = f"set {' '.join(given)}" if given else "no field is set"
+    has_data = isinstance(value, dict) and "data" in value
+    places = [name for name in _PLACES if name in parameters]
+    if has_data + len(places) != 1:
+        given = " ".join(f"'{name}'" for name in (*(("data",) if has_data else ()), *places))
         raise InvalidArgumentError(
             "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters', "
-            f"'shared_memory_region' in 'parameters'. But {found}"
+            f"'shared_memory_region' in 'parameters'. But {f'set {given}' if given else 'no field is set'}"
         )
 
 

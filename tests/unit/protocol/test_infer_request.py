@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from naiad import datatypes
-from naiad.errors import InternalError, InvalidArgumentError, NaiadError, NotFoundError
+from naiad.errors import InternalError, InvalidArgumentError, NaiadError
 from naiad.protocol.infer_request import InferHeader, RequestedOutput, parse_infer_header
+from naiad.protocol.shared_memory import Span
 
 LIMIT = 1 << 20
 MAX = (1 << 63) - 1
@@ -105,9 +106,18 @@ class TestInputs:
     def test_several_sources(self, fields: dict[str, Any], found: str) -> None:
         assert input_refusal(**fields) == ONE_SOURCE + found
 
-    def test_shared_memory_is_not_there(self) -> None:
-        message = input_refusal(NotFoundError, data=None, parameters={"shared_memory_region": "r"})
-        assert message == "Unable to find shared memory region: 'r'"
+    def test_a_span_of_shared_memory(self) -> None:
+        parameters = {"shared_memory_region": "r", "shared_memory_byte_size": 8, "shared_memory_offset": 4}
+        tensor = read_input(data=None, parameters=parameters).inputs[0]
+        assert tensor.span == Span("r", 4, 8)
+        assert tensor.byte_size == 8
+
+    def test_a_span_needs_its_size(self) -> None:
+        message = input_refusal(InternalError, data=None, parameters={"shared_memory_region": "r"})
+        assert message == (
+            "Unable to parse 'shared_memory_byte_size': attempt to access non-existing object member "
+            "'shared_memory_byte_size'"
+        )
 
     @pytest.mark.parametrize("field", ["name", "shape", "datatype"])
     def test_missing_members(self, field: str) -> None:
@@ -308,9 +318,10 @@ class TestOutputs:
         (name,) = other
         assert refusal(document) == f"Output can't set both 'shared_memory_region' and '{name}'"
 
-    def test_shared_memory_is_not_there(self) -> None:
-        document = {"inputs": [], "outputs": [{"name": "y", "parameters": {"shared_memory_region": "r"}}]}
-        assert refusal(document, NotFoundError) == "Unable to find shared memory region: 'r'"
+    def test_a_span_of_shared_memory(self) -> None:
+        parameters = {"shared_memory_region": "r", "shared_memory_byte_size": 8, "binary_data": False}
+        document = {"inputs": [], "outputs": [{"name": "y", "parameters": parameters}]}
+        assert read(document).outputs[0].span == Span("r", 0, 8)
 
 
 class TestReusable:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naiad.errors import InternalError
+from naiad.errors import InternalError, InvalidArgumentError
 from naiad.protocol import json_value
 
 BROKEN = "failed to parse the request JSON buffer: "
@@ -61,7 +61,17 @@ class TestParse:
 
     @pytest.mark.parametrize("text", [b"[" * 1_000_000, b'{"a":' * 1_000_000], ids=["lists", "objects"])
     def test_endless_depth_is_an_error(self, text: bytes) -> None:
-        assert complaint(text).startswith(BROKEN)
+        with pytest.raises(InvalidArgumentError, match="nesting depth exceeds maximum allowed limit"):
+            json_value.parse(text)
+
+    @pytest.mark.parametrize("depth", [100, 101])
+    def test_a_hundred_levels_are_the_limit(self, depth: int) -> None:
+        text = b"[" * depth + b"]" * depth
+        if depth > 100:
+            with pytest.raises(InvalidArgumentError, match="nesting depth exceeds maximum allowed limit"):
+                json_value.parse(text)
+        else:
+            assert json_value.parse(text)
 
     @pytest.mark.parametrize("text", [b"9" * 100_000, b"-" + b"9" * 100_000, b"[NaN," + b"9" * 100_000 + b"]"])
     def test_endless_numbers_are_an_error(self, text: bytes) -> None:
