@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from naiad import datatypes
-from naiad.backends.base import LoadContext, RuntimeModel, backend
+from naiad.backends.base import Execute, LoadContext, RuntimeModel, backend
 from naiad.config import autocomplete, normalize, pbtxt, validate
 from naiad.engine.dynamic_batcher import BatchingPolicy, DynamicBatcher, QueuePolicy
 from naiad.engine.execution import Executor
@@ -22,6 +22,7 @@ from naiad.engine.pace import ALWAYS_NS, NEVER_NS, Pace
 from naiad.engine.scheduler import Scheduler
 from naiad.engine.statistics import ModelStatistics
 from naiad.engine.tensor_spec import TensorSpec
+from naiad.engine.warmup import warm_up
 from naiad.errors import ConfigError, InvalidArgumentError, UnsupportedError
 from naiad.messages import model_config_pb2
 from naiad.repository.local import ModelFolder
@@ -56,6 +57,7 @@ class OpenedVersion:
     version: int
     config: Any
     runtime: RuntimeModel
+    execute: Execute
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     load_seconds: float
@@ -138,17 +140,12 @@ def open_version(folder: ModelFolder, version: int, base: Any, settings: LoadSet
         validate.validate(config)
         validate.validate_signature(config, runtime.signature)
         batched = config.max_batch_size > 0
-        return OpenedVersion(
-            folder=folder,
-            version=version,
-            config=config,
-            runtime=runtime,
-            inputs=tuple(TensorSpec(tensor, batched=batched) for tensor in config.input),
-            outputs=tuple(
-                TensorSpec(tensor, batched=batched, labels=_labels(folder, tensor)) for tensor in config.output
-            ),
-            load_seconds=time.monotonic() - started,
-        )
+        inputs = tuple(TensorSpec(tensor, batched=batched) for tensor in config.input)
+        outputs = tuple(TensorSpec(tensor, batched=batched, labels=_labels(folder, tensor)) for tensor in config.output)
+        execute = runtime.bind([spec.name for spec in inputs], [spec.name for spec in outputs])
+        warm_up(config, folder, inputs, execute)
+        load_seconds = time.monotonic() - started
+        return OpenedVersion(folder, version, config, runtime, execute, inputs, outputs, load_seconds)
     except BaseException:
         runtime.close()
         raise
@@ -158,12 +155,11 @@ def assemble(opened: OpenedVersion, loop: asyncio.AbstractEventLoop) -> Model:
     """Tie an opened version to the event loop that will drive it."""
     config = opened.config
     batched = config.max_batch_size > 0
-    execute = opened.runtime.bind([spec.name for spec in opened.inputs], [spec.name for spec in opened.outputs])
     statistics = ModelStatistics(load_seconds=opened.load_seconds)
     scheduler = Scheduler(
         loop,
         batcher=DynamicBatcher(batching_policy(config)),
-        executor=Executor(opened.inputs, opened.outputs, batched=batched, execute=execute),
+        executor=Executor(opened.inputs, opened.outputs, batched=batched, execute=opened.execute),
         instances=_instance_names(config),
         pace=Pace(_inline_below_ns(config)),
         statistics=statistics,
@@ -231,7 +227,6 @@ def refuse_unserved(config: Any) -> None:
         "response_cache": config.response_cache.enable,
         "batch_input": bool(config.batch_input),
         "batch_output": bool(config.batch_output),
-        "model_warmup": bool(config.model_warmup),
         "model_operations.op_library_filename": bool(config.model_operations.op_library_filename),
         "model_repository_agents": bool(config.model_repository_agents.agents),
         "input.allow_ragged_batch": any(tensor.allow_ragged_batch for tensor in config.input),

@@ -84,7 +84,14 @@ class ModelFolder:
         )
 
     def read_text(self, file_name: str, *, purpose: str) -> str:
-        """Read a small text file named in the configuration.
+        """Read a text file that the configuration names; as `read_bytes`."""
+        try:
+            return self.read_bytes(file_name, purpose=purpose).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidArgumentError(f"{purpose} in model '{self.name}' is not UTF-8 text: {error}") from error
+
+    def read_bytes(self, file_name: str, *, purpose: str) -> bytes:
+        """Read a file that the configuration names.
 
         Args:
             file_name: relative to the model's folder.
@@ -98,8 +105,8 @@ class ModelFolder:
         if not path.is_relative_to(self.path.resolve()):
             raise UnsupportedError(f"{purpose} in model '{self.name}' is outside model directory")
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            return path.read_bytes()
+        except OSError as error:
             raise InvalidArgumentError(f"unable to read {purpose} in model '{self.name}': {error}") from error
 
 
