@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: bytes in, requests to the application one at a time, answers out in order.
 
-Heads are found and looked up by hand, bodies larger than a read go straight from the socket into a buffer of their own
-size, and llhttp streams whatever comes in chunks (DESIGN §3.4; fast-path.md points 3–5).
+Heads are found and looked up by hand, and bodies larger than a read go straight from the socket into a buffer of their
+own size (DESIGN §3.4; fast-path.md points 3–5).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from naiad.errors import (
     RequestTimeoutError,
     UnavailableError,
 )
-from naiad.server.chunked import ChunkedReader
+from naiad.server.chunked import ChunkedBody
 from naiad.server.request_head import RequestHead
 from naiad.server.response import Response, error_response
 
@@ -54,6 +54,8 @@ class HttpConnection(asyncio.Protocol):
         "_closing",
         "_head",
         "_reading_paused",
+        "_receiving",
+        "_reserved_bytes",
         "_server",
         "_since_ns",
         "_transport",
@@ -68,7 +70,9 @@ class HttpConnection(asyncio.Protocol):
         self._head: RequestHead | None = None
         self._waiting = b""
         self._body: BodyReceiver | None = None
-        self._chunks: ChunkedReader | None = None
+        self._chunks: ChunkedBody | None = None
+        self._reserved_bytes = 0
+        self._receiving = False
         self._busy = False
         self._closing = False
         self._reading_paused = False
@@ -117,6 +121,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _wait(self, data: bytes) -> None:
         """Keep what came before its turn, but not without bound."""
+        if self._closing:
+            return
         self._waiting += data
         if len(self._waiting) > _MAX_WAITING_BYTES and not self._reading_paused:
             self._reading_paused = True
@@ -127,23 +133,25 @@ class HttpConnection(asyncio.Protocol):
         self._waiting = b""
         while data and not (self._busy or self._closing or self._writing_paused):
             if self._chunks is not None:
-                self._feed_chunks(data)
-                return
+                data = self._feed_chunks(self._chunks, data)
+                continue
             end = data.find(b"\r\n\r\n") + 4
             if end < 4:
                 self._head_incomplete(data)
                 return
+            if end == 4:
+                data = data.lstrip(b"\r\n")  # empty lines before a request mean nothing: RFC 9112 §2.2
+                continue
             try:
                 head = self._server.heads.parse(data[:end])
             except NaiadError as error:
                 self._refuse(error)
                 return
-            if head.chunked:
-                self._begin_chunks(head, data)
-                return
             end_of_body = end + head.content_length
-            if end_of_body > len(data):
-                self._begin_body(head, data[end:])
+            if head.chunked or end_of_body > len(data):
+                data = self._begin_body(head, data[end:])
+                continue
+            if head.content_length > self._server.unchecked_body_bytes and not self._may_send_body(head):
                 return
             body: bytes | memoryview = b""
             if head.content_length:
@@ -160,22 +168,46 @@ class HttpConnection(asyncio.Protocol):
                 HeaderFieldsTooLargeError(f"request head is larger than {self._server.heads.max_head_bytes} bytes")
             )
             return
-        if not self._waiting:
-            self._since_ns = clock_ns()
+        if data:
+            self._begin_receiving()
         self._waiting = data
 
-    def _begin_body(self, head: RequestHead, received: bytes) -> None:
+    def _begin_receiving(self) -> None:
+        """The time that a request may take to arrive counts from its first byte."""
+        if not self._receiving:
+            self._receiving = True
+            self._since_ns = clock_ns()
+
+    def _may_send_body(self, head: RequestHead) -> bool:
         try:
             self._server.check_body(head)
-            self._server.reserve(head.content_length)
         except NaiadError as error:
             self._refuse(error)
-            return
-        if head.expects_continue:
+            return False
+        return True
+
+    def _begin_body(self, head: RequestHead, received: bytes) -> bytes:
+        """Receive a body of which only the beginning is there; what is to be read here and now of that."""
+        if not self._may_send_body(head):
+            return b""
+        if head.expects_continue and not received:
             self._transport.write(_CONTINUE)
-        self._since_ns = clock_ns()
+        self._begin_receiving()
+        if head.chunked:
+            self._chunks = self._server.chunked_body(head)
+            return received
+        try:
+            self._reserve(head.content_length)
+        except NaiadError as error:
+            self._refuse(error)
+            return b""
         self._body = BodyReceiver(self, head, received)
         self._read_as(self._body)
+        return b""
+
+    def _reserve(self, size: int) -> None:
+        self._server.reserve(size)
+        self._reserved_bytes += size
 
     def _read_as(self, protocol: asyncio.BaseProtocol) -> None:
         # uvloop chooses how it reads when reading starts.
@@ -190,40 +222,27 @@ class HttpConnection(asyncio.Protocol):
         self._dispatch(head, body)
 
     def _release_body(self) -> None:
-        if self._body is not None:
-            self._server.release(self._body.head.content_length)
-            self._body = None
+        self._server.release(self._reserved_bytes)
+        self._reserved_bytes = 0
+        self._body = self._chunks = None
 
-    def _begin_chunks(self, head: RequestHead, data: bytes) -> None:
-        """From here on llhttp reads the connection: only it knows where a chunked request ends."""
+    def _feed_chunks(self, body: ChunkedBody, data: bytes) -> bytes:
+        """Take chunks out of `data`; what is left is behind the body."""
+        size = len(body.content)
         try:
-            self._server.check_body(head)
+            rest = body.feed(data)
+            self._reserve(len(body.content) - size)
         except NaiadError as error:
             self._refuse(error)
-            return
-        if head.expects_continue:
-            self._transport.write(_CONTINUE)
-        self._chunks = ChunkedReader(self._server.heads.max_head_bytes, self._server.max_body_bytes)
-        self._since_ns = clock_ns()
-        self._feed_chunks(data)
-
-    def _feed_chunks(self, data: bytes) -> None:
-        if self._chunks is None:
-            return
-        try:
-            self._chunks.feed(data)
-        except NaiadError as error:
-            self._refuse(error)
-            return
-        self._proceed()
+            return b""
+        if rest is None:
+            return b""
+        self._release_body()
+        self._dispatch(body.head, memoryview(body.content))
+        return rest
 
     def _proceed(self) -> None:
         """Go on with what has come in the meantime."""
-        while self._chunks is not None and self._chunks.complete:
-            if self._busy or self._closing or self._writing_paused:
-                return
-            head, body = self._chunks.complete.popleft()
-            self._dispatch(head, body)
         if self._reading_paused and not (self._busy or self._closing):
             self._reading_paused = False
             self._transport.resume_reading()
@@ -235,6 +254,7 @@ class HttpConnection(asyncio.Protocol):
     def _dispatch(self, head: RequestHead, body: bytes | memoryview) -> None:
         self._head = head
         self._since_ns = now_ns = clock_ns()
+        self._receiving = False
         self._busy = True
         try:
             response = self._server.handle(self, head, body, now_ns)
@@ -280,7 +300,7 @@ class HttpConnection(asyncio.Protocol):
         self.request = None
         self._busy = False
         self._send(pieces)
-        if self._waiting or self._reading_paused or self._chunks is not None:
+        if self._waiting or self._reading_paused:
             self._proceed()
 
     def _send(self, pieces: Sequence[Any]) -> None:
@@ -298,6 +318,7 @@ class HttpConnection(asyncio.Protocol):
     def _refuse(self, error: NaiadError) -> None:
         """Answer with an error and close: what follows on the connection cannot be understood or is not wanted."""
         self._closing = True
+        self._since_ns = clock_ns()
         self._release_body()
         self._transport.write(error_response(error).encode(b"Connection: close\r\n"))
         self._transport.close()
@@ -311,15 +332,19 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     def check_time(self, now_ns: int) -> None:
-        """Close a connection that is idle, or sends its request, for too long."""
-        if self._busy or self._closing:
-            return
+        """Close a connection that is idle, sends its request, or does not read its answer, for too long."""
         waited_ns = now_ns - self._since_ns
-        receiving = self._body is not None or self._waiting or (self._chunks is not None and self._chunks.is_partial)
-        if receiving and waited_ns > self._server.receive_timeout_ns:
-            self._refuse(RequestTimeoutError("the request did not arrive in time"))
-        elif not receiving and waited_ns > self._server.idle_timeout_ns:
+        if self._busy:
+            return
+        if self._closing:
+            if waited_ns > self._server.receive_timeout_ns:
+                self._transport.abort()
+        elif self._receiving:
+            if waited_ns > self._server.receive_timeout_ns:
+                self._refuse(RequestTimeoutError("the request did not arrive in time"))
+        elif waited_ns > self._server.idle_timeout_ns:
             self._closing = True
+            self._since_ns = now_ns
             self._transport.close()
 
 

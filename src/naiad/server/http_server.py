@@ -12,6 +12,7 @@ from typing import Final
 from naiad.engine.execution import clock_ns
 from naiad.errors import ContentTooLargeError, InvalidArgumentError, UnavailableError
 from naiad.server.auth import KeyRing
+from naiad.server.chunked import ChunkedBody
 from naiad.server.http1 import HttpConnection
 from naiad.server.request_head import HeadCache, RequestHead
 from naiad.server.response import Response
@@ -58,6 +59,7 @@ class HttpServer:
     Attributes:
         connections: those that are open.
         heads: request heads seen before.
+        unchecked_body_bytes: bodies up to this size are within every limit.
     """
 
     def __init__(self, handle: Handler, *, limits: Limits, keys: KeyRing | None = None) -> None:
@@ -72,7 +74,7 @@ class HttpServer:
         self._sweeper: asyncio.TimerHandle | None = None
         self.connections: set[HttpConnection] = set()
         self.heads = HeadCache(limits.max_head_bytes)
-        self.max_body_bytes = limits.max_input_bytes
+        self.unchecked_body_bytes = min(limits.max_input_bytes, limits.max_body_bytes)
         self.receive_timeout_ns = int(limits.receive_timeout_s * 1e9)
         self.idle_timeout_ns = int(limits.idle_timeout_s * 1e9)
 
@@ -140,6 +142,11 @@ class HttpServer:
                 f"request body of {size} bytes is larger than the {self._limits.max_body_bytes} bytes that are allowed",
                 hint="--http-max-body-size sets the limit",
             )
+
+    def chunked_body(self, head: RequestHead) -> ChunkedBody:
+        """What takes in the body behind the head of a chunked request."""
+        limits = self._limits
+        return ChunkedBody(head, max_bytes=limits.max_input_bytes, max_line_bytes=limits.max_head_bytes)
 
     def authorize(self, head: RequestHead) -> None:
         """Check a request's key, when keys are on.
