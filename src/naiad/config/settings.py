@@ -53,6 +53,17 @@ def _control_mode(text: str) -> str:
     return text
 
 
+def _verbosity(text: str) -> int:
+    lowered = text.lower()
+    return int(lowered == "true") if lowered in ("true", "false") else _count(text)
+
+
+def _log_format(text: str) -> str:
+    if text not in ("default", "ISO8601"):
+        raise ValueError(text)
+    return text
+
+
 _EXPECTED: Final[dict[Callable[[str], Any], str]] = {
     str: "text",
     _boolean: "true or false",
@@ -61,6 +72,8 @@ _EXPECTED: Final[dict[Callable[[str], Any], str]] = {
     _port: "a port between 0 and 65535",
     _seconds: "a number of seconds above 0",
     _control_mode: "none, poll or explicit",
+    _verbosity: "an integer of at least 0, true or false",
+    _log_format: "default or ISO8601",
 }
 
 
@@ -221,7 +234,12 @@ SETTINGS: Final = (
         "A file to write when the server is ready: JSON with the ports and the process id.",
         PROCESS,
     ),
-    Setting("log-verbose", _count, 0, "1 and above: log more.", PROCESS),
+    Setting("log-verbose", _verbosity, 0, "1 and above: log more.", PROCESS),
+    Setting("log-info", _boolean, True, "Log informational messages.", PROCESS),
+    Setting("log-warning", _boolean, True, "Log warnings.", PROCESS),
+    Setting("log-error", _boolean, True, "Log errors.", PROCESS),
+    Setting("log-format", _log_format, "default", "How a line of the log begins; tritonserver's two formats.", PROCESS),
+    Setting("log-file", str, None, "A file to add the log to, instead of stderr.", PROCESS),
 )
 
 _BY_FLAG: Final = {flag: setting for setting in SETTINGS for flag in (setting.name, *setting.aliases)}

@@ -20,7 +20,7 @@ from naiad.errors import InternalError, NaiadError, UsageError
 from naiad.repository.local import LocalRepository
 from naiad.server.auth import KeyRing
 from naiad.server.http_server import HttpServer, Limits, bind
-from naiad.server.log import start_logging
+from naiad.server.log import LogFormat, LogSettings, ServerLog
 from naiad.server.metrics import MetricsRoutes
 from naiad.server.model_control import ControlMode, ModelControl
 from naiad.server.shared_memory_views import SharedMemoryViews
@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
     Raises:
         NaiadError: it could not start.
     """
-    start_logging(verbose=settings.log_verbose > 0)
+    ServerLog(_log_settings(settings))
     for warning in settings.warnings:
         logger.warning("%s", warning)
     if not settings.model_repository:
@@ -173,6 +173,17 @@ class Server:
         self._http.close()
         self._metrics.close()
         logger.info("stopped")
+
+
+def _log_settings(settings: Settings) -> LogSettings:
+    return LogSettings(
+        file=settings.log_file or "",
+        info=settings.log_info,
+        warning=settings.log_warning,
+        error=settings.log_error,
+        verbose_level=settings.log_verbose,
+        format=LogFormat(settings.log_format),
+    )
 
 
 def _cores() -> int:
