@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from naiad.config.restricted_api import check_restricted_apis, parse_restricted_api
 from naiad.errors import ConfigError, UsageError
 
 _TRUE: Final = frozenset({"true", "on", "1"})
@@ -74,6 +75,7 @@ _EXPECTED: Final[dict[Callable[[str], Any], str]] = {
     _control_mode: "none, poll or explicit",
     _verbosity: "an integer of at least 0, true or false",
     _log_format: "default or ISO8601",
+    parse_restricted_api: "<categories>:<header>=<value>",
 }
 
 
@@ -222,6 +224,16 @@ SETTINGS: Final = (
         "server's user can open.",
         HTTP,
     ),
+    Setting(
+        "http-restricted-api",
+        parse_restricted_api,
+        (),
+        "Answer requests to these categories of the HTTP API only when a header has this value: health, metadata, "
+        "inference, shared-memory, model-config, model-repository, statistics, trace or logging, separated by commas. "
+        "May be given several times.",
+        HTTP,
+        repeats=True,
+    ),
     Setting("allow-metrics", _boolean, True, "Serve Prometheus metrics.", METRICS),
     Setting("metrics-address", str, None, "The address of the metrics port; --http-address when not given.", METRICS),
     Setting("metrics-port", _port, 8002, "The port of GET /metrics; 0 for any that is free.", METRICS),
@@ -309,6 +321,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
         else:
             given.setdefault(setting.attribute, []).append(setting.read(text, f"--{flag}"))
     values = {setting.attribute: _value(setting, given, environment) for setting in SETTINGS}
+    check_restricted_apis(values["http_restricted_api"])
     return Settings(values, tuple(filter(None, warnings)))
 
 

@@ -55,6 +55,7 @@ class HttpServer:
         handle: the application.
         limits: what clients may ask.
         keys: required of every request, when given.
+        check_access: raises for a request that may not use what its path names, when some need a right to.
 
     Attributes:
         connections: those that are open.
@@ -62,12 +63,21 @@ class HttpServer:
         unchecked_body_bytes: bodies up to this size are within every limit.
     """
 
-    def __init__(self, handle: Handler, *, limits: Limits, keys: KeyRing | None = None) -> None:
-        self.handle: Handler = handle if keys is None else self._handle_with_key
+    def __init__(
+        self,
+        handle: Handler,
+        *,
+        limits: Limits,
+        keys: KeyRing | None = None,
+        check_access: Callable[[RequestHead], None] | None = None,
+    ) -> None:
+        is_open = keys is None and check_access is None
+        self.handle: Handler = handle if is_open else self._handle_authorized
         """Answers a request, or says None and answers later."""
         self._application = handle
         self._limits = limits
         self._keys = keys
+        self._check_access = check_access
         self._receiving_bytes = 0
         self._listener: asyncio.Server | None = None
         self._drained: asyncio.Event | None = None
@@ -79,8 +89,17 @@ class HttpServer:
         self.idle_timeout_ns = int(limits.idle_timeout_s * 1e9)
 
     async def listen(self, bound: socket.socket) -> None:
-        """Accept connections on a bound socket."""
+        """Accept connections on a bound socket.
+
+        Raises:
+            UnavailableError: another process that had bound the same port has begun to listen meanwhile.
+        """
         loop = asyncio.get_running_loop()
+        address, port = bound.getsockname()[:2]
+        try:
+            bound.listen(_BACKLOG)  # uvloop would do it, and keep the error to itself
+        except OSError as error:
+            raise _not_listening(address, port, error) from error
         self._listener = await loop.create_server(lambda: HttpConnection(self), sock=bound, backlog=_BACKLOG)
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
 
@@ -121,7 +140,7 @@ class HttpServer:
         """Whether the body behind this head may be sent at all, before anything is kept of it.
 
         Raises:
-            UnauthorizedError: keys are on and it has none that is valid.
+            UnauthorizedError, RestrictedError: as `authorize`.
             InvalidArgumentError, ContentTooLargeError: it is too large (triton.md §1.2).
         """
         self.authorize(head)
@@ -149,15 +168,18 @@ class HttpServer:
         return ChunkedBody(head, max_bytes=limits.max_input_bytes, max_line_bytes=limits.max_head_bytes)
 
     def authorize(self, head: RequestHead) -> None:
-        """Check a request's key, when keys are on.
+        """Check a request's key, when keys are on, and its header, when its path is restricted.
 
         Raises:
-            UnauthorizedError: it has none that is valid.
+            UnauthorizedError: it has no valid key.
+            RestrictedError: it has not the header.
         """
         if self._keys is not None:
             self._keys.check(head.headers.get(b"authorization"))
+        if self._check_access is not None:
+            self._check_access(head)
 
-    def _handle_with_key(
+    def _handle_authorized(
         self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         self.authorize(head)
@@ -198,16 +220,19 @@ def bind(address: str, port: int) -> socket.socket:
         family, _, _, _, target = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise UnavailableError(f"unable to listen on '{address}:{port}': {error.strerror or error}") from error
+        raise _not_listening(address, port, error) from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(target)
     except OSError as error:
         bound.close()
-        if error.errno == errno.EADDRINUSE:
-            raise UnavailableError(
-                f"Socket '{address}:{port}' already in use",
-                hint="choose another port, or stop the process that holds it",
-            ) from error
-        raise UnavailableError(f"unable to listen on '{address}:{port}': {error.strerror or error}") from error
+        raise _not_listening(address, port, error) from error
     return bound
+
+
+def _not_listening(address: str, port: int, error: OSError) -> UnavailableError:
+    if error.errno == errno.EADDRINUSE:
+        return UnavailableError(
+            f"Socket '{address}:{port}' already in use", hint="choose another port, or stop the process that holds it"
+        )
+    return UnavailableError(f"unable to listen on '{address}:{port}': {error.strerror or error}")

@@ -1,7 +1,7 @@
 """The process' log in tritonserver's formats, with settings that may change while it runs (triton.md §1.9, §7).
 
-    default  {I|W|E}MMDD hh:mm:ss.uuuuuu pid file:line] "message"
-    ISO8601  YYYY-MM-DDThh:mm:ssZ {I|W|E} pid file:line] "message"
+default  {I|W|E}MMDD hh:mm:ss.uuuuuu pid file:line] "message"
+ISO8601  YYYY-MM-DDThh:mm:ssZ {I|W|E} pid file:line] "message"
 """
 
 from __future__ import annotations

@@ -29,9 +29,11 @@ class RequestHead:
         keep_alive: the connection stays open after the answer.
         connection_field: the header line that tells the client so, where it could not know; else empty.
         route: what answers it, for the application to fill.
+        category: the group of routes that its path belongs to, for the application to fill; None until then.
     """
 
     __slots__ = (
+        "category",
         "chunked",
         "connection_field",
         "content_length",
@@ -59,6 +61,7 @@ class RequestHead:
         elif version == "1.0":
             self.connection_field = b"Connection: keep-alive\r\n"
         self.route: Any = None
+        self.category: str | None = None
 
 
 class HeadParser:

@@ -23,6 +23,7 @@ from naiad.server.http_server import HttpServer, Limits, bind
 from naiad.server.log import LogFormat, LogSettings, ServerLog
 from naiad.server.metrics import MetricsRoutes
 from naiad.server.model_control import ControlMode, ModelControl
+from naiad.server.restricted import Restrictions
 from naiad.server.shared_memory_views import SharedMemoryViews
 from naiad.server.v2_routes import V2Routes
 
@@ -93,6 +94,7 @@ class Server:
             idle_timeout_s=settings.http_idle_timeout_secs,
         )
         keys = KeyRing(Path(settings.auth_keys)) if settings.auth_keys else None
+        restrictions = Restrictions(settings.http_restricted_api)
         self._control = ModelControl(
             self._engine,
             ControlMode(settings.model_control_mode),
@@ -106,8 +108,10 @@ class Server:
             server_id=settings.id,
             max_input_bytes=settings.http_max_input_size,
             strict_readiness=settings.strict_readiness,
+            restrictions=restrictions,
         )
-        self._http = HttpServer(routes.handle, limits=limits, keys=keys)
+        check_access = routes.check_access if restrictions else None
+        self._http = HttpServer(routes.handle, limits=limits, keys=keys, check_access=check_access)
         self._metrics = HttpServer(MetricsRoutes(self._engine).handle, limits=limits, keys=keys)
 
     async def run(self) -> None:

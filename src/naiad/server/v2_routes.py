@@ -17,7 +17,8 @@ from naiad.server.http1 import HttpConnection
 from naiad.server.infer_route import InferRoute
 from naiad.server.model_control import ModelControl, check_repository_name
 from naiad.server.request_head import RequestHead
-from naiad.server.response import EMPTY, JSON, Response, error_response, json_response
+from naiad.server.response import JSON, Response, error_response, json_response
+from naiad.server.restricted import Restrictions
 from naiad.server.shared_memory_views import SharedMemoryViews
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,9 @@ _MODEL: Final = r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[0-9]+))?"
 _SYSTEM_SHARED_MEMORY: Final = r"/v2/systemsharedmemory(?:/region/(?P<name>[^/]+))?"
 _CUDA_SHARED_MEMORY: Final = r"/v2/cudasharedmemory(?:/region/(?P<name>[^/]+))?"
 _REPOSITORY: Final = r"/v2/repository(?:/(?P<repository>[^/]+))?"
-_NOT_READY: Final = Response(400)
+_LIVE: Final = json_response({"live": True})
+_READY: Final = json_response({"ready": True})
+_NOT_READY: Final = json_response({"ready": False}, 400)
 _MODEL_NOT_READY: Final = Response(400, b'{"error":"Model version not ready"}')
 
 View = Callable[[str, str, "bytes | memoryview"], Response]
@@ -49,6 +52,7 @@ class V2Routes:
         server_id: what metadata calls the server.
         max_input_bytes: the largest JSON and raw tensor (--http-max-input-size).
         strict_readiness: ready only when every model is.
+        restrictions: the headers that some categories of routes need.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class V2Routes:
         server_id: str,
         max_input_bytes: int,
         strict_readiness: bool,
+        restrictions: Restrictions,
     ) -> None:
         self._engine = engine
         self._control = control
@@ -67,30 +72,43 @@ class V2Routes:
         self._server_id = server_id
         self._max_input_bytes = max_input_bytes
         self._strict_readiness = strict_readiness
-        self._table: list[tuple[str, re.Pattern[str], View | SlowView | None]] = [
-            (method, re.compile(path), view)
-            for method, path, view in (
-                ("GET", "/v2", self._server_metadata),
-                ("GET", "/v2/health/live", self._live),
-                ("GET", "/v2/health/ready", self._ready),
-                ("GET", "/v2/models/stats", self._statistics),
-                ("POST", _MODEL + "/infer", None),
-                ("GET", _MODEL, self._model_metadata),
-                ("GET", _MODEL + "/ready", self._model_ready),
-                ("GET", _MODEL + "/config", self._config),
-                ("GET", _MODEL + "/stats", self._statistics),
-                ("GET", _SYSTEM_SHARED_MEMORY + "/status", shared.status),
-                ("POST", _SYSTEM_SHARED_MEMORY + "/register", shared.register),
-                ("POST", _SYSTEM_SHARED_MEMORY + "/unregister", shared.unregister),
-                ("GET", _CUDA_SHARED_MEMORY + "/status", shared.cuda_status),
-                ("POST", _CUDA_SHARED_MEMORY + "/register", shared.cuda_register),
-                ("POST", _CUDA_SHARED_MEMORY + "/unregister", shared.cuda_unregister),
-                ("POST", _REPOSITORY + "/index", self._index),
-                ("POST", _REPOSITORY + "/models/(?P<name>[^/]+)/load", self._load),
-                ("POST", _REPOSITORY + "/models/(?P<name>[^/]+)/unload", self._unload),
+        self._restrictions = restrictions
+        self._table: list[tuple[str, str, re.Pattern[str], View | SlowView | None]] = [
+            (category, method, re.compile(path), view)
+            for category, method, path, view in (
+                ("metadata", "GET", "/v2", self._server_metadata),
+                ("health", "GET", "/v2/health/live", self._live),
+                ("health", "GET", "/v2/health/ready", self._ready),
+                ("statistics", "GET", "/v2/models/stats", self._statistics),
+                ("metadata", "GET", "/v2/models", self._list_models),
+                ("inference", "POST", _MODEL + "/infer", None),
+                ("metadata", "GET", _MODEL, self._model_metadata),
+                ("health", "GET", _MODEL + "/ready", self._model_ready),
+                ("model-config", "GET", _MODEL + "/config", self._config),
+                ("statistics", "GET", _MODEL + "/stats", self._statistics),
+                ("shared-memory", "GET", _SYSTEM_SHARED_MEMORY + "/status", shared.status),
+                ("shared-memory", "POST", _SYSTEM_SHARED_MEMORY + "/register", shared.register),
+                ("shared-memory", "POST", _SYSTEM_SHARED_MEMORY + "/unregister", shared.unregister),
+                ("shared-memory", "GET", _CUDA_SHARED_MEMORY + "/status", shared.cuda_status),
+                ("shared-memory", "POST", _CUDA_SHARED_MEMORY + "/register", shared.cuda_register),
+                ("shared-memory", "POST", _CUDA_SHARED_MEMORY + "/unregister", shared.cuda_unregister),
+                ("model-repository", "POST", _REPOSITORY + "/index", self._index),
+                ("model-repository", "POST", _REPOSITORY + "/models/(?P<name>[^/]+)/load", self._load),
+                ("model-repository", "POST", _REPOSITORY + "/models/(?P<name>[^/]+)/unload", self._unload),
             )
         ]
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def check_access(self, head: RequestHead) -> None:
+        """Check a request's header when the category of its path is restricted, whatever its method is.
+
+        Raises:
+            RestrictedError: it has not the header that the category needs.
+        """
+        if head.category is None:
+            path = _path(head)
+            head.category = next((category for category, _, pattern, _ in self._table if pattern.fullmatch(path)), "")
+        self._restrictions.check(head.category, head.headers)
 
     def handle(
         self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
@@ -106,10 +124,9 @@ class V2Routes:
         return route(connection, body, arrived_ns)
 
     def _find(self, head: RequestHead) -> Route:
-        # Clients that join a base URI ending in a slash with `/v2/…` send two (azure-ml.md §1 item 18).
-        path = "/" + head.path.decode("latin-1").lstrip("/")
+        path = _path(head)
         known = False
-        for method, pattern, view in self._table:
+        for _, method, pattern, view in self._table:
             if match := pattern.fullmatch(path):
                 known = True
                 if method == head.method:
@@ -137,17 +154,24 @@ class V2Routes:
     def _server_metadata(self, name: str, version: str, body: bytes | memoryview) -> Response:
         return json_response(views.server_metadata(self._server_id))
 
+    # The bodies of health and model control are for KServe's clients; Triton's look at the status (peers.md §5).
+
     def _live(self, name: str, version: str, body: bytes | memoryview) -> Response:
-        return EMPTY
+        return _LIVE
 
     def _ready(self, name: str, version: str, body: bytes | memoryview) -> Response:
-        return EMPTY if self._engine.is_ready or not self._strict_readiness else _NOT_READY
+        return _READY if self._engine.is_ready or not self._strict_readiness else _NOT_READY
+
+    def _list_models(self, name: str, version: str, body: bytes | memoryview) -> Response:
+        return json_response(views.list_models(self._engine))
 
     def _model_metadata(self, name: str, version: str, body: bytes | memoryview) -> Response:
         return json_response(views.model_metadata(self._engine, name, version))
 
     def _model_ready(self, name: str, version: str, body: bytes | memoryview) -> Response:
-        return EMPTY if views.is_model_ready(self._engine, name, version) else _MODEL_NOT_READY
+        if not views.is_model_ready(self._engine, name, version):
+            return _MODEL_NOT_READY
+        return json_response({"name": name, "ready": True})
 
     def _config(self, name: str, version: str, body: bytes | memoryview) -> Response:
         return Response(200, config_json(self._engine.model(name, version).config), JSON)
@@ -178,10 +202,15 @@ class V2Routes:
     async def _load(self, repository: str, name: str, body: bytes | memoryview) -> Response:
         check_repository_name(repository)
         await self._control.load(name, parse_load(body))
-        return EMPTY
+        return json_response({"name": name, "load": True})
 
     async def _unload(self, repository: str, name: str, body: bytes | memoryview) -> Response:
         check_repository_name(repository)
         parse_unload(body)
         await self._control.unload(name)
-        return EMPTY
+        return json_response({"name": name, "unload": True})
+
+
+def _path(head: RequestHead) -> str:
+    # Clients that join a base URI ending in a slash with `/v2/…` send two (azure-ml.md §1 item 18).
+    return "/" + head.path.decode("latin-1").lstrip("/")

@@ -60,6 +60,11 @@ def statistics(engine: Engine, name: str = "", version: str = "") -> dict[str, A
     return {"model_stats": [_model_statistics(model) for model in models]}
 
 
+def list_models(engine: Engine) -> dict[str, Any]:
+    """The models that are ready, by name: KServe's list (peers.md §5)."""
+    return {"models": list(dict.fromkeys(model.name for model in engine.ready_models()))}
+
+
 async def repository_index(engine: Engine, *, ready_only: bool) -> list[dict[str, str]]:
     """Every model version of the repositories and its state (triton.md §1.7)."""
     entries = []

@@ -1,0 +1,52 @@
+"""Restricted APIs: groups of routes that answer only requests with an agreed header (triton.md §1.2)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from naiad.config.restricted_api import RestrictedApi
+from naiad.errors import NaiadError
+
+
+class RestrictedError(NaiadError):
+    """The API is restricted, and the request has not the header that opens it."""
+
+    http_status = 403
+    grpc_code = 14
+    code_name = "Unavailable"
+
+
+class Restrictions:
+    """Which headers open which routes.
+
+    Args:
+        groups: of categories, no category in two of them.
+    """
+
+    def __init__(self, groups: Sequence[RestrictedApi] = ()) -> None:
+        self._wanted = {
+            category: (group.header, group.header.lower().encode(), group.value.encode())
+            for group in groups
+            for category in group.categories
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self._wanted)
+
+    def check(self, category: str, headers: Mapping[bytes, bytes]) -> None:
+        """Let a request pass, or not.
+
+        Args:
+            category: of its route, as `naiad.config.restricted_api.CATEGORIES` names it.
+            headers: by lower-case name.
+
+        Raises:
+            RestrictedError: it has not the header, or with another value.
+        """
+        wanted = self._wanted.get(category)
+        if wanted is None:
+            return
+        header, key, value = wanted
+        if not hmac.compare_digest(headers.get(key, b""), value):
+            raise RestrictedError(f"This API is restricted, expecting header '{header}'")
