@@ -43,10 +43,10 @@ def decompress(body: bytes | memoryview, encoding: bytes, *, max_bytes: int) -> 
     """
     decoder = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
-        plain = decoder.decompress(body, max_bytes)
+        plain = decoder.decompress(body, max_bytes + 1)
     except zlib.error as error:
         raise InvalidArgumentError(f"the request body is not valid {encoding.decode()}: {error}") from error
-    if decoder.unconsumed_tail:
+    if len(plain) > max_bytes:
         raise InvalidArgumentError(
             f"Decompressed data size exceeds the maximum allowed value of {max_bytes} bytes. "
             "Use --http-max-input-size to increase the limit."

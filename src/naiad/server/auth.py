@@ -30,7 +30,7 @@ class KeyRing:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp: tuple[int, int, int] = (0, 0, 0)
+        self._stamp = self._read_stamp()
         self._keys = self._read()
         self._looked_s = time.monotonic()
 
@@ -59,33 +59,37 @@ class KeyRing:
             raise UnauthorizedError("the key is not valid for this server")
 
     def _reload_if_changed(self) -> None:
-        """Read the file again when it has changed; keep the old keys when it cannot be read."""
+        """Read the file again when it has changed; keep the old keys, and say so once, when it cannot be read."""
+        stamp = self._read_stamp()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
         try:
-            if self._read_stamp() == self._stamp:
-                return
             self._keys = self._read()
             logger.info("keys read again from %s", self._path)
-        except (ConfigError, OSError) as error:
+        except ConfigError as error:
             logger.warning("keeping the old keys: %s", error)
 
     def _read_stamp(self) -> tuple[int, int, int]:
-        status = self._path.stat()
+        """What changes when the file does."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return 0, 0, 0
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def _read(self) -> tuple[bytes, ...]:
         try:
             mode = self._path.stat().st_mode
-            stamp = self._read_stamp()
             document = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            values = [document.get(name) for name in _NAMES] if isinstance(document, dict) else []
+            keys = tuple(value.encode() for value in values if isinstance(value, str) and value)
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"unable to read keys from '{self._path}': {error}") from error
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             logger.warning("%s can be read by others: chmod 600 %s", self._path, self._path)
-        values = [document.get(name) for name in _NAMES] if isinstance(document, dict) else []
-        keys = tuple(value.encode() for value in values if isinstance(value, str) and value)
         if not keys:
             raise ConfigError(
                 f"'{self._path}' must be a JSON object with 'primaryKey' and perhaps 'secondaryKey', each a string"
             )
-        self._stamp = stamp
         return keys
