@@ -144,7 +144,8 @@ class PlanCache:
             if _places(header.inputs)[1] != binary_bytes:
                 raise wrong_body_size(self._model, header, binary_bytes)
             plan = InferPlan(self._model, header, self._shared)
-            _remember(self._by_layout, layout, plan)
+            if len(header.outputs) <= len(self._model.outputs):  # a request may name one a million times
+                _remember(self._by_layout, layout, plan)
         if header.is_reusable and len(text) <= _MAX_TEXT_BYTES:
             _remember(self._by_text, text, (plan, header))
         return plan, header
