@@ -267,6 +267,7 @@ class Engine:
             return reason
         replaced = status.model
         entry.versions[number] = VersionStatus(ModelState.READY, model=model)
+        self._publish(name, entry)  # before the old one closes: nobody may find it any more
         if replaced is not None:
             self._close(replaced)
         logger.info("successfully loaded '%s' version %d in %.3f s", name, number, opened.load_seconds)

@@ -78,7 +78,7 @@ class Bench:
 
 async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 (instances report from threads)
+        while not condition():  # instances report from threads
             await asyncio.sleep(0.001)
 
 
