@@ -237,10 +237,11 @@ class Engine:
         wanted = [number for number in source.versions if number not in kept]
         results = await asyncio.gather(*(self._open_version(entry, source, number) for number in wanted))
         failures = [(number, reason) for number, reason in zip(wanted, results, strict=True) if reason]
-        entry.source = source if not failures else before
-        for number, status in tuple(entry.versions.items()):
-            if number not in source.versions and status.model is not None:
-                self._retire(status)
+        if not failures:  # else the versions that no policy wants any more are all that there is
+            entry.source = source
+            for number, status in tuple(entry.versions.items()):
+                if number not in source.versions and status.model is not None:
+                    self._retire(status)
         self._publish(source.folder.name, entry)
         return failures
 

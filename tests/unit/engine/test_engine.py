@@ -132,6 +132,20 @@ async def test_the_old_version_serves_while_the_new_one_loads_and_when_it_fails(
         assert request in sink.answers
 
 
+async def test_a_new_version_that_fails_does_not_take_the_old_one_along(repository: Path) -> None:
+    async with engine_on(repository) as engine:
+        await engine.start()
+        (repository / "tiny" / "2").mkdir()
+        (repository / "tiny" / "2" / "model.onnx").write_bytes(b"no graph")
+        await engine.poll()
+        assert engine.ready_versions("tiny") == ["1"]
+        assert engine.model("tiny").version == "1"
+        assert not engine.is_ready
+        (repository / "tiny" / "2" / "model.onnx").write_bytes(tiny().SerializeToString())
+        await engine.poll()
+        assert engine.ready_versions("tiny") == ["2"]
+
+
 async def test_an_unchanged_model_is_not_loaded_again(repository: Path) -> None:
     async with engine_on(repository) as engine:
         await engine.start()
