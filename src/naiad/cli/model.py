@@ -14,6 +14,7 @@ import typer
 from naiad.cli.common import command, noun_app, open_workspace, parse_label_filter, parse_labels
 from naiad.cli.deploy import deploy
 from naiad.cli.report import note
+from naiad.cli.service import COLUMNS as SERVICE_COLUMNS
 from naiad.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _COLUMNS = "{id: id, framework: framework, sizeBytes: sizeBytes, createdTime: createdTime, description: description}"
 
 app = noun_app("Register, list, download, deploy and delete models")
-command(app, "deploy")(deploy)
+command(app, "deploy", table=SERVICE_COLUMNS)(deploy)
 
 ModelId = Annotated[str, typer.Option("--model-id", "-i", help="Id, name:version; a name alone is its latest version")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag; may be repeated")]

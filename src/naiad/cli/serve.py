@@ -11,7 +11,9 @@ from typing import Any, Final
 import typer
 
 from naiad.cli.common import APP_SETTINGS
-from naiad.config.settings import SETTINGS, Setting, read_settings
+from naiad.config.setting import Setting
+from naiad.config.settings import read_settings
+from naiad.config.settings_table import SETTINGS
 
 _PASS_THROUGH: Final[dict[str, Any]] = {
     "allow_extra_args": True,
@@ -53,7 +55,7 @@ def help_text(width: int) -> str:
 
 
 def _describe(setting: Setting, width: int) -> Iterator[str]:
-    yield f"  --{setting.name} <{setting.expected}>"
+    yield f"  --{setting.name} <{setting.kind.expected}>"
     default = setting.default
     if isinstance(default, bool):
         default = str(default).lower()

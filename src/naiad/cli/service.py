@@ -14,10 +14,15 @@ from naiad.errors import ConfigError, UsageError
 
 app = noun_app("Show, call and delete deployed services")
 
+COLUMNS = (
+    "{name: name, state: state, healthy: healthy, scoringUri: scoringUri, models: join(', ', modelIds), "
+    "auth: authEnabled, restarts: restarts}"
+)
+
 Name = Annotated[str, typer.Option("--name", "-n", help="Name of the service")]
 
 
-@command(app, "list")
+@command(app, "list", table=f"[].{COLUMNS}")
 def list_services(
     compute_type: Annotated[
         str | None, typer.Option("--compute-type", "-c", help="Only services that run there: Local")
@@ -46,7 +51,7 @@ def list_services(
     return [serialize(workspace, service) for service in services]
 
 
-@command(app, "show")
+@command(app, "show", table=COLUMNS)
 def show(name: Name) -> dict[str, Any]:
     """Show a service: its state, where it answers, what it serves."""
     from naiad.targets.status import serialize
@@ -121,7 +126,7 @@ def run(
         raise ConfigError(f"Service {name} answered with something else than JSON ({len(answer)} bytes)") from None
 
 
-@command(app, "delete")
+@command(app, "delete", table=COLUMNS)
 def delete(name: Name) -> dict[str, Any] | None:
     """Stop a service and forget it, its keys and log included."""
     from naiad.targets.deployment import delete as delete_service
