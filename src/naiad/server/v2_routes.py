@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from naiad.config.render import config_json
 from naiad.engine.engine import Engine
-from naiad.errors import InternalError, MethodNotAllowedError, NaiadError, NotFoundError
+from naiad.errors import InternalError, InvalidArgumentError, MethodNotAllowedError, NaiadError, NotFoundError
 from naiad.protocol.repository import parse_index, parse_load, parse_unload
 from naiad.server import views
 from naiad.server.http1 import HttpConnection
@@ -27,6 +27,7 @@ _MODEL: Final = r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[0-9]+))?"
 _SYSTEM_SHARED_MEMORY: Final = r"/v2/systemsharedmemory(?:/region/(?P<name>[^/]+))?"
 _CUDA_SHARED_MEMORY: Final = r"/v2/cudasharedmemory(?:/region/(?P<name>[^/]+))?"
 _REPOSITORY: Final = r"/v2/repository(?:/(?P<repository>[^/]+))?"
+_MAX_VERSION: Final = str((1 << 63) - 1)
 _LIVE: Final = json_response({"live": True})
 _READY: Final = json_response({"ready": True})
 _NOT_READY: Final = json_response({"ready": False}, 400)
@@ -131,7 +132,7 @@ class V2Routes:
                 known = True
                 if method == head.method:
                     groups = match.groupdict()
-                    name, version = groups.get("name") or "", groups.get("version") or ""
+                    name, version = groups.get("name") or "", _version(groups.get("version") or "")
                     if view is None:
                         return InferRoute(
                             self._engine,
@@ -209,6 +210,21 @@ class V2Routes:
         parse_unload(body)
         await self._control.unload(name)
         return json_response({"name": name, "unload": True})
+
+
+def _version(digits: str) -> str:
+    """A path's version number without leading zeros.
+
+    Raises:
+        InvalidArgumentError: 63 bits do not hold it.
+    """
+    number = digits.lstrip("0") or digits[:1]
+    if len(number) > len(_MAX_VERSION) or (len(number) == len(_MAX_VERSION) and number > _MAX_VERSION):
+        raise InvalidArgumentError(
+            f"failed to get model version from specified version string '{digits}' (details: stol), version should be "
+            "an integral value > 0"
+        )
+    return number
 
 
 def _path(head: RequestHead) -> str:
