@@ -1,29 +1,44 @@
-"""Writes settings.md beside itself, from the table in `naiad.config.settings`; a test fails when they differ."""
+"""Writes settings.md beside itself, from the tables in `naiad.config`; a test fails when they differ."""
 
 from __future__ import annotations
 
 import html
 from pathlib import Path
 
-from naiad.config.settings import SETTINGS, UNSERVED_FLAGS, Setting
+from naiad.config.setting import Setting
+from naiad.config.settings_table import SETTINGS
+from naiad.config.unserved_flags import UNSERVED_FLAGS, UnservedFlag
 
 PAGE = Path(__file__).with_name("settings.md")
 
 INTRODUCTION = """\
-<!-- Written by generate_settings.py; change src/naiad/config/settings.py instead. -->
+<!-- Written by generate_settings.py; change src/naiad/config/settings_table.py instead. -->
 
 # Settings of `naiad serve`
 
-A setting is given as a flag, `--http-port 8000` or `--http-port=8000`, or as an environment variable,
-`NAIAD_HTTP_PORT=8000`. Flags win. The names are tritonserver's where tritonserver has the setting, so its command lines
-work; `naiad serve DIR` is short for `naiad serve --model-repository DIR`.
+A setting is given as a flag, `--http-port 8000` or `--http-port=8000`, as an environment variable,
+`NAIAD_HTTP_PORT=8000`, or in the YAML file that `--config` names. Flags win over variables, variables over the file.
+`naiad serve DIR` is short for `naiad serve --model-repository DIR`.
+
+```yaml
+# naiad serve --config serve.yaml
+model-repository:
+  - models
+  - s3://bucket/models
+http-port: 8000
+http-restricted-api:
+  - model-repository,logging:admin-key=a-secret
+```
+
+The names are tritonserver's where tritonserver has the setting. Its command lines work unchanged with
+`naiad-tritonserver`, whose defaults are tritonserver's: it listens on every address of the machine.
 """
 
 UNSERVED = """\
 ## Flags that have no effect
 
-tritonserver has these and naiad has not what they set. They are accepted, and where they ask for something else than
-naiad does, a warning says so.
+tritonserver has these flags, and naiad has not, or need not, what they set. They are accepted. A value that asks for
+something else than naiad does anyway gets a warning in the log.
 """
 
 
@@ -33,8 +48,8 @@ def page() -> str:
     for section in dict.fromkeys(setting.section for setting in SETTINGS):
         rows = [_row(setting) for setting in SETTINGS if setting.section == section]
         parts.append(f"## {section}\n\n{_table(('Setting', 'Value', 'Default', 'What it does'), rows)}")
-    unserved = [(f"`--{flag}`", reason) for flag, (_, reason) in UNSERVED_FLAGS.items()]
-    parts.append(f"{UNSERVED}\n{_table(('Flag', 'Why'), unserved)}")
+    unserved = [(f"`--{flag.name}`", _harmless(flag), flag.reason) for flag in UNSERVED_FLAGS]
+    parts.append(f"{UNSERVED}\n{_table(('Flag', 'Values without a warning', 'Why'), unserved)}")
     return "\n".join(parts)
 
 
@@ -42,7 +57,12 @@ def _row(setting: Setting) -> tuple[str, ...]:
     names = f"`--{setting.name}`<br>`{setting.variable}`"
     if setting.aliases:
         names += "<br>also " + ", ".join(f"`--{alias}`" for alias in setting.aliases)
-    return names, setting.expected, _default(setting.default), html.escape(setting.help, quote=False)
+    expected, text = (html.escape(text, quote=False) for text in (setting.kind.expected, setting.help))
+    return names, expected, _default(setting.default), text
+
+
+def _harmless(flag: UnservedFlag) -> str:
+    return "all" if "*" in flag.harmless else ", ".join(f"`{value}`" for value in flag.harmless)
 
 
 def _default(value: object) -> str:

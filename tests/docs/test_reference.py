@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from naiad.config.settings import SETTINGS
+from naiad.config.settings_table import SETTINGS
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 

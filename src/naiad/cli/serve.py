@@ -44,7 +44,8 @@ def help_text(width: int) -> str:
         "Usage: naiad serve [DIR] [--flag value | --flag=value]…",
         "",
         "Serve a model repository: naiad serve DIR is naiad serve --model-repository DIR.",
-        "Each flag can also be given by an environment variable: --http-port by NAIAD_HTTP_PORT.",
+        "Each flag can also be given by an environment variable, --http-port by NAIAD_HTTP_PORT,",
+        "or in the YAML file that --config names. Flags win over variables, variables over the file.",
     ]
     for section in dict.fromkeys(setting.section for setting in SETTINGS):
         lines += ["", f"{section}:"]

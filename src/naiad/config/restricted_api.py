@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from naiad.config.setting import ValueFault
 from naiad.errors import UsageError
 
 CATEGORIES: Final = (
@@ -45,8 +46,7 @@ def parse_restricted_api(text: str) -> RestrictedApi:
     """Read `<categories>:<header>=<value>`, with categories separated by commas.
 
     Raises:
-        ValueError: it is not of that form; the message leaves the value out.
-        UsageError: a category is unknown.
+        ValueError: it is not of that form, or a category is unknown.
     """
     names, colon, rest = text.partition(":")
     header, equals, value = rest.partition("=")
@@ -55,7 +55,7 @@ def parse_restricted_api(text: str) -> RestrictedApi:
     categories = tuple(names.split(","))
     for category in categories:
         if category not in CATEGORIES:
-            raise UsageError(f"unknown restricted api '{category}'", hint=f"there are {', '.join(CATEGORIES)}")
+            raise ValueFault(f"unknown restricted api '{category}'", hint=f"there are {', '.join(CATEGORIES)}")
     return RestrictedApi(categories, header, value)
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from naiad.config import pbtxt
 from naiad.config.versions import versions_to_serve
-from naiad.engine.loader import LoadSettings, assemble, open_version, read_config, resize_instances
+from naiad.engine.loader import LoadSettings, assemble, open_patiently, read_config, resize_instances
 from naiad.engine.model import Model
 from naiad.engine.model_entry import UNLOADED, ModelEntry, ModelState, Source, VersionStatus
 from naiad.errors import InternalError, InvalidArgumentError, NaiadError, NotFoundError, UnavailableError
@@ -255,7 +255,7 @@ class Engine:
         logger.info("loading: %s:%d", name, number)
         try:
             opened = await loop.run_in_executor(
-                self._pool, open_version, source.folder, number, source.config, self._settings
+                self._pool, open_patiently, source.folder, number, source.config, self._settings
             )
             model = assemble(opened, loop)
         except Exception as error:  # one bad model must not take the others along

@@ -7,6 +7,7 @@ the result to the loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,9 +24,11 @@ from naiad.engine.scheduler import Scheduler
 from naiad.engine.statistics import ModelStatistics
 from naiad.engine.tensor_spec import TensorSpec
 from naiad.engine.warmup import warm_up
-from naiad.errors import ConfigError, InvalidArgumentError, UnsupportedError
+from naiad.errors import ConfigError, InvalidArgumentError, NaiadError, UnsupportedError
 from naiad.messages import model_config_pb2
 from naiad.repository.local import ModelFolder
+
+logger = logging.getLogger(__name__)
 
 _INLINE_BELOW_NS = 1_000_000
 
@@ -38,11 +41,15 @@ class LoadSettings:
         auto_complete: configurations may be absent or partial (not with --disable-auto-complete-config).
         cores: processors that one model's instances may use together.
         backend_settings: `--backend-config` values by backend name; "" holds those for all.
+        config_name: of the configurations that come before config.pbtxt (--model-config-name).
+        retries: how often a version that fails to load is tried again (--model-load-retry-count).
     """
 
     auto_complete: bool = True
     cores: int = 1
     backend_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    config_name: str | None = None
+    retries: int = 0
 
     def backend(self, name: str) -> dict[str, str]:
         """The values that the named backend gets: those for all, overridden by its own."""
@@ -77,8 +84,8 @@ def read_config(folder: ModelFolder, settings: LoadSettings, given: Any = None) 
     config = model_config_pb2.ModelConfig()
     if given is not None:
         config.CopyFrom(given)
-    elif (text := folder.config_text()) is not None:
-        config = pbtxt.parse(text, source=f"{folder.name}/config.pbtxt")
+    elif (text := folder.config_text(path := folder.config_path(settings.config_name))) is not None:
+        config = pbtxt.parse(text, source=f"{folder.name}/{path}")
     elif not settings.auto_complete:
         raise ConfigError(
             f"model '{folder.name}' has no config.pbtxt and auto-complete is disabled",
@@ -149,6 +156,21 @@ def open_version(folder: ModelFolder, version: int, base: Any, settings: LoadSet
     except BaseException:
         runtime.close()
         raise
+
+
+def open_patiently(folder: ModelFolder, version: int, base: Any, settings: LoadSettings) -> OpenedVersion:
+    """`open_version`, as often again as --model-load-retry-count says.
+
+    Raises:
+        NaiadError: as `open_version`, the last time.
+    """
+    for left in range(settings.retries, 0, -1):
+        try:
+            return open_version(folder, version, base, settings)
+        except Exception as error:
+            what = error.message if isinstance(error, NaiadError) else f"{type(error).__name__}: {error}"
+            logger.warning("trying again to load '%s' version %d, %d left: %s", folder.name, version, left, what)
+    return open_version(folder, version, base, settings)
 
 
 def assemble(opened: OpenedVersion, loop: asyncio.AbstractEventLoop) -> Model:

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _Files = frozenset[tuple[str, int, int, int]]
 
+_CONFIG = "config.pbtxt"
 _NOT_VERSIONS = frozenset({"warmup", "initial_state", "configs"})
 
 
@@ -34,13 +35,22 @@ class ModelFolder:
     name: str
     path: Path
 
-    def config_text(self) -> str | None:
-        """The text of config.pbtxt, or None when there is none.
+    def config_path(self, name: str | None) -> str:
+        """Where the configuration is within the folder: configs/<name>.pbtxt where there is one, or config.pbtxt
+        (--model-config-name; triton.md §3.2)."""
+        named = f"configs/{name}.pbtxt"
+        return named if name and (self.path / named).is_file() else _CONFIG
+
+    def config_text(self, file_name: str = _CONFIG) -> str | None:
+        """The text of the configuration, or None when there is none.
+
+        Args:
+            file_name: as `config_path` gives it.
 
         Raises:
             ConfigError: when the file is there and is not UTF-8 text.
         """
-        path = self.path / "config.pbtxt"
+        path = self.path / file_name
         try:
             return path.read_text(encoding="utf-8")
         except FileNotFoundError:

@@ -206,12 +206,13 @@ class HttpServer:
         self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
 
 
-def bind(address: str, port: int) -> socket.socket:
+def bind(address: str, port: int, *, shared: bool = False) -> socket.socket:
     """Take a port without answering on it yet, so that a taken one is known before models load.
 
     Args:
         address: to bind to.
         port: to bind to; 0 for any that is free.
+        shared: other servers that say so too may take it as well.
 
     Raises:
         UnavailableError: the port is taken, or the address is not this machine's.
@@ -223,6 +224,8 @@ def bind(address: str, port: int) -> socket.socket:
         raise _not_listening(address, port, error) from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(target)
     except OSError as error:
         bound.close()

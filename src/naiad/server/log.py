@@ -1,5 +1,7 @@
 """The process' log in tritonserver's formats, with settings that may change while it runs (triton.md §1.9, §7).
 
+A record's attribute `table`, text of several lines, is written below its line.
+
 default  {I|W|E}MMDD hh:mm:ss.uuuuuu pid file:line] "message"
 ISO8601  YYYY-MM-DDThh:mm:ssZ {I|W|E} pid file:line] "message"
 """
@@ -109,4 +111,6 @@ class _Formatter(logging.Formatter):
             # Keeps what a client sent from looking like a line of its own.
             message = json.dumps(message, ensure_ascii=False)
         line = f"{start} {record.process} {record.filename}:{record.lineno}] {message}"
+        if table := getattr(record, "table", None):
+            line += f"\n{table}\n"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

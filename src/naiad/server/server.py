@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from naiad.config.settings import Settings, backend_settings
+from naiad.config.backend_options import options_by_backend
+from naiad.config.settings import Settings
 from naiad.engine.engine import Engine
 from naiad.engine.loader import LoadSettings
 from naiad.engine.shared_memory import SharedMemory
@@ -25,6 +26,7 @@ from naiad.server.metrics import MetricsRoutes
 from naiad.server.model_control import ControlMode, ModelControl
 from naiad.server.restricted import Restrictions
 from naiad.server.shared_memory_views import SharedMemoryViews
+from naiad.server.startup_table import model_table
 from naiad.server.v2_routes import V2Routes
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ def serve(settings: Settings) -> None:
     ServerLog(_log_settings(settings))
     for warning in settings.warnings:
         logger.warning("%s", warning)
+    for note in settings.notes:
+        logger.info("%s", note)
     if not settings.model_repository:
         raise UsageError("--model-repository must be specified", hint="naiad serve DIR, or --model-repository DIR")
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -80,7 +84,9 @@ class Server:
             settings=LoadSettings(
                 auto_complete=not (settings.disable_auto_complete_config or settings.strict_model_config),
                 cores=_cores(),
-                backend_settings=backend_settings(settings.backend_config),
+                backend_settings=options_by_backend(settings.backend_config),
+                config_name=settings.model_config_name,
+                retries=settings.model_load_retry_count,
             ),
             load_threads=settings.model_load_thread_count,
         )
@@ -121,9 +127,12 @@ class Server:
             NaiadError: it could not start.
         """
         settings = self._settings
-        http_socket = bind(settings.http_address, settings.http_port)
+        http_socket = metrics_socket = None
+        if settings.allow_http:
+            http_socket = bind(settings.http_address, settings.http_port, shared=settings.reuse_http_port)
         metrics_address = settings.metrics_address or settings.http_address
-        metrics_socket = bind(metrics_address, settings.metrics_port) if settings.allow_metrics else None
+        if settings.allow_metrics:
+            metrics_socket = bind(metrics_address, settings.metrics_port)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -133,9 +142,11 @@ class Server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
-        await self._http.listen(http_socket)
-        ports = {"http": http_socket.getsockname()[1], "pid": os.getpid()}
-        logger.info("Started HTTPService at %s:%d", settings.http_address, ports["http"])
+        ports = {"pid": os.getpid()}
+        if http_socket is not None:
+            await self._http.listen(http_socket)
+            ports["http"] = http_socket.getsockname()[1]
+            logger.info("Started HTTPService at %s:%d", settings.http_address, ports["http"])
         if metrics_socket is not None:
             await self._metrics.listen(metrics_socket)
             ports["metrics"] = metrics_socket.getsockname()[1]
@@ -156,6 +167,7 @@ class Server:
             loading.cancel()
             return False
         failures = loading.result()
+        logger.info("models", extra={"table": model_table(await self._engine.index())})
         if failures and self._settings.exit_on_error:
             raise _failed_to_load(failures)
         return True

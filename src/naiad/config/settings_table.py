@@ -1,0 +1,170 @@
+"""The server's settings, one row each: flags, variables, keys of the file, help and reference all come from here.
+
+Names are tritonserver's flags where tritonserver has the setting (triton.md §7).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from naiad.config.backend_options import parse_backend_option
+from naiad.config.restricted_api import CATEGORIES, parse_restricted_api
+from naiad.config.setting import (
+    BOOLEAN,
+    COUNT,
+    FILE_STEM,
+    PORT,
+    POSITIVE,
+    SECONDS,
+    TEXT,
+    VERBOSITY,
+    Kind,
+    Setting,
+    choice,
+)
+
+MODELS: Final = "Models"
+HTTP: Final = "HTTP"
+METRICS: Final = "Metrics"
+LOGGING: Final = "Logging"
+PROCESS: Final = "Process"
+
+_BACKEND_OPTION: Final = Kind("<backend>,<option>=<value> or <option>=<value>", parse_backend_option)
+_RESTRICTED_API: Final = Kind("<categories>:<header>=<value>", parse_restricted_api, is_secret=True)
+
+SETTINGS: Final = (
+    Setting(
+        "model-repository",
+        TEXT,
+        (),
+        "A folder with one folder per model, or the URL of one in an object store: s3://, gs://, as://, or any that "
+        "fsspec knows. May be given several times.",
+        MODELS,
+        repeats=True,
+        aliases=("model-store",),
+    ),
+    Setting(
+        "disable-auto-complete-config",
+        BOOLEAN,
+        False,
+        "Every model must have a complete config.pbtxt.",
+        MODELS,
+        bare=True,
+    ),
+    Setting("strict-model-config", BOOLEAN, False, "The older spelling of --disable-auto-complete-config.", MODELS),
+    Setting(
+        "model-config-name",
+        FILE_STEM,
+        None,
+        "A model's configuration is configs/<name>.pbtxt in its folder where there is one, and config.pbtxt elsewhere.",
+        MODELS,
+    ),
+    Setting("exit-on-error", BOOLEAN, True, "Do not start when a model cannot be loaded.", MODELS),
+    Setting(
+        "strict-readiness",
+        BOOLEAN,
+        True,
+        "Be ready only when every model is; otherwise as soon as the server answers.",
+        MODELS,
+    ),
+    Setting(
+        "model-control-mode",
+        choice("none", "poll", "explicit"),
+        "none",
+        "Who loads and unloads models after the start: nobody, what changes in the repository, or requests.",
+        MODELS,
+    ),
+    Setting(
+        "load-model",
+        TEXT,
+        (),
+        "A model to load at the start in explicit mode, or * for all. May be given several times.",
+        MODELS,
+        repeats=True,
+    ),
+    Setting("repository-poll-secs", SECONDS, 15.0, "How often poll mode looks at the repository.", MODELS),
+    Setting("model-load-thread-count", POSITIVE, 4, "Models that load at a time.", MODELS),
+    Setting("model-load-retry-count", COUNT, 0, "How often a model that fails to load is tried again at once.", MODELS),
+    Setting(
+        "backend-config",
+        _BACKEND_OPTION,
+        (),
+        "A runtime's option, for one runtime or for all. May be given several times.",
+        MODELS,
+        repeats=True,
+    ),
+    Setting("allow-http", BOOLEAN, True, "Serve HTTP.", HTTP),
+    Setting("http-address", TEXT, "127.0.0.1", "The address to listen on; 0.0.0.0 for every one of the machine.", HTTP),
+    Setting("http-port", PORT, 8000, "The port to listen on; 0 for any that is free.", HTTP),
+    Setting("reuse-http-port", BOOLEAN, False, "Share the port with other servers that have this setting too.", HTTP),
+    Setting(
+        "http-max-input-size",
+        POSITIVE,
+        1 << 26,
+        "Bytes of the largest JSON body and of the largest tensor in it.",
+        HTTP,
+    ),
+    Setting("http-max-body-size", POSITIVE, 1 << 30, "Bytes of the largest body with binary tensors.", HTTP),
+    Setting("http-max-receiving-size", POSITIVE, 1 << 31, "Bytes of all bodies that are received at a time.", HTTP),
+    Setting("http-max-header-size", POSITIVE, 1 << 14, "Bytes of the largest request head.", HTTP),
+    Setting("http-max-connections", POSITIVE, 10_000, "Connections that may be open at a time.", HTTP),
+    Setting("http-receive-timeout-secs", SECONDS, 60.0, "The longest a request may take to arrive.", HTTP),
+    Setting("http-idle-timeout-secs", SECONDS, 600.0, "The longest pause between two requests.", HTTP),
+    Setting(
+        "auth-keys",
+        TEXT,
+        None,
+        "A JSON file with primaryKey and secondaryKey; every request then needs one of them as bearer key. "
+        "Read again when it changes.",
+        HTTP,
+    ),
+    Setting(
+        "http-restricted-api",
+        _RESTRICTED_API,
+        (),
+        "Answer requests to these categories of the HTTP API only when a header has this value. Categories, separated "
+        f"by commas: {', '.join(CATEGORIES)}. May be given several times.",
+        HTTP,
+        repeats=True,
+    ),
+    Setting(
+        "allow-client-shm",
+        BOOLEAN,
+        False,
+        "Let clients register POSIX shared memory for tensors. Whoever may do so reads and writes any segment that the "
+        "server's user can open.",
+        HTTP,
+    ),
+    Setting("allow-metrics", BOOLEAN, True, "Serve Prometheus metrics.", METRICS),
+    Setting("metrics-address", TEXT, None, "The address of the metrics port; --http-address when not given.", METRICS),
+    Setting("metrics-port", PORT, 8002, "The port of GET /metrics; 0 for any that is free.", METRICS),
+    Setting("log-verbose", VERBOSITY, 0, "1 and above: log more.", LOGGING),
+    Setting("log-info", BOOLEAN, True, "Log what happens.", LOGGING),
+    Setting("log-warning", BOOLEAN, True, "Log warnings.", LOGGING),
+    Setting("log-error", BOOLEAN, True, "Log errors.", LOGGING),
+    Setting(
+        "log-format",
+        choice("default", "ISO8601"),
+        "default",
+        "How a line of the log begins: I0131 23:59:59.123456, or 2026-01-31T23:59:59Z I.",
+        LOGGING,
+    ),
+    Setting("log-file", TEXT, None, "A file to add the log to, instead of stderr.", LOGGING),
+    Setting("id", TEXT, "naiad", "The server's name in its metadata.", PROCESS),
+    Setting("exit-timeout-secs", COUNT, 30, "How long a stop waits for requests that are being answered.", PROCESS),
+    Setting(
+        "ready-file",
+        TEXT,
+        None,
+        "A file to write when the server is ready: JSON with the ports and the process id.",
+        PROCESS,
+    ),
+    Setting(
+        "config",
+        TEXT,
+        None,
+        "A YAML file with settings: the keys are the flags without dashes in front, the values of those that may be "
+        "given several times may be lists. Flags and variables win over it.",
+        PROCESS,
+    ),
+)
