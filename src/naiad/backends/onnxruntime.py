@@ -46,8 +46,9 @@ def open_model(context: LoadContext) -> OnnxModel:
             f"unable to find '{path}' for model '{context.name}'",
             hint="a version folder holds model.onnx, or the file that default_model_filename names",
         )
+    options = _session_options(context)
     try:
-        session = onnxruntime.InferenceSession(path, _session_options(context), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's pybind exceptions share no base but Exception
         raise InternalError(f"onnx runtime error {_describe(error)}") from error
     return OnnxModel(session)
@@ -65,12 +66,19 @@ class OnnxModel:
         )
 
     def bind(self, inputs: Sequence[str], outputs: Sequence[str]) -> Execute:
-        """Fix the order of tensors; the returned function runs one batch."""
+        """Fix the order of tensors; the returned function runs one batch.
+
+        Raises:
+            UnsupportedError: an input is text while another tensor is BF16: onnxruntime's Python interface has no way
+                to pass both.
+        """
         known = {tensor.name: tensor.datatype for tensor in (*self.signature.inputs, *self.signature.optional_inputs)}
         produced = {tensor.name: tensor.datatype for tensor in self.signature.outputs}
         input_types = [known[name] for name in inputs]
         output_types = [produced[name] for name in outputs]
         if _BF16 in input_types or _BF16 in output_types:
+            if datatypes.BYTES in input_types:
+                raise UnsupportedError("a model with BF16 tensors cannot have an input of type TYPE_STRING as well")
             return self._bind_values(list(inputs), list(outputs))
         return self._bind_arrays(list(inputs), list(outputs), datatypes.BYTES in input_types)
 
