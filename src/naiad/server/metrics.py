@@ -5,6 +5,7 @@ The text is written here because Triton's counters do not end in `_total`, which
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -18,6 +19,8 @@ from naiad.server.request_head import RequestHead
 from naiad.server.response import Response
 
 _CONTENT_TYPE: Final = b"text/plain; charset=utf-8"
+
+_NOT_IN_LABELS: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 Sample = tuple[dict[str, str], float]
 
@@ -141,8 +144,11 @@ def render_metrics(models: Iterable[Model]) -> str:
 
 
 def _labels(model: Model, **more: str) -> dict[str, str]:
-    """The labels of a model's series, by name; `metric_tags` of its configuration are among them."""
-    tags = {f"_{key}": value for key, value in model.config.metric_tags.items()}
+    """The labels of a model's series, by name; `metric_tags` of its configuration are among them.
+
+    One name that is none, and a scraper would refuse the metrics of all models.
+    """
+    tags = {f"_{_NOT_IN_LABELS.sub('_', key)}": value for key, value in model.config.metric_tags.items()}
     return dict(sorted({"model": model.name, "version": model.version, **tags, **more}.items()))
 
 
