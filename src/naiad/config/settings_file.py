@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from naiad.config.given_settings import FLAGS, GivenSettings, nearest_flag
 from naiad.config.setting import Setting
 from naiad.errors import ConfigError
+
+_NULL: Final = "tag:yaml.org,2002:null"
 
 
 def read_settings_file(path: Path) -> GivenSettings:
@@ -49,12 +52,14 @@ def _pairs(path: Path) -> list[tuple[yaml.Node, yaml.Node]]:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"unable to read the settings file '{path}': {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path.name}: not YAML: nested too deeply") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path.name}:{mark.line + 1}" if mark is not None else path.name
         reason = getattr(error, "problem", None) or "it is no text"
         raise ConfigError(f"{where}: not YAML: {reason}") from None
-    if root is None:
+    if root is None or root.tag == _NULL:
         return []
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(f"{path.name}: a mapping of settings to values is expected, such as http-port: 8000")
@@ -66,6 +71,6 @@ def _texts(node: yaml.Node, *, may_repeat: bool, where: str) -> list[str]:
         return [text for item in node.value for text in _texts(item, may_repeat=False, where=where)]
     if not isinstance(node, yaml.ScalarNode):
         raise ConfigError(f"{where} must have {'one value or a list of them' if may_repeat else 'one value'}")
-    if node.tag == "tag:yaml.org,2002:null":
+    if node.tag == _NULL:
         raise ConfigError(f"{where} has no value")
     return [str(node.value)]

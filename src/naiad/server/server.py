@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
     for note in settings.notes:
         logger.info("%s", note)
     if not settings.model_repository:
-        raise UsageError("--model-repository must be specified", hint="naiad serve DIR, or --model-repository DIR")
+        raise UsageError("--model-repository must be specified", hint="it names the folder that holds the models")
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(Server(settings).run())
