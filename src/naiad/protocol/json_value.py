@@ -46,11 +46,14 @@ def _too_deep() -> InvalidArgumentError:
     return InvalidArgumentError(f"JSON nesting depth exceeds maximum allowed limit ({_MAX_DEPTH})")
 
 
+def readable(text: bytes) -> str:
+    """The text as Triton's parser reads it: without a byte order mark, up to a NUL, with any bytes in strings."""
+    return text.removeprefix(b"\xef\xbb\xbf").partition(b"\0")[0].decode("utf-8", "replace")
+
+
 def _parse_as_triton(text: bytes) -> Any:
     try:
-        # Triton's parser skips a byte order mark, ends at a NUL, and takes NaN literals and any bytes in strings.
-        readable = text.removeprefix(b"\xef\xbb\xbf").partition(b"\0")[0].decode("utf-8", "replace")
-        return rapidjson.loads(readable, number_mode=rapidjson.NM_NAN)
+        return rapidjson.loads(readable(text), number_mode=rapidjson.NM_NAN)
     except rapidjson.JSONDecodeError as error:
         where, _, what = str(error).removeprefix("Parse error at offset ").partition(": ")
         raise InternalError(f"failed to parse the request JSON buffer: {what} at {where}") from error

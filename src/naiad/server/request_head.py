@@ -28,6 +28,7 @@ class RequestHead:
         expects_continue: the client waits for a 100 before it sends the body.
         keep_alive: the connection stays open after the answer.
         connection_field: the header line that tells the client so, where it could not know; else empty.
+        takes_chunks: the client understands an answer in chunks.
         route: what answers it, for the application to fill.
         category: the group of routes that its path belongs to, for the application to fill; None until then.
     """
@@ -43,6 +44,7 @@ class RequestHead:
         "method",
         "path",
         "route",
+        "takes_chunks",
     )
 
     def __init__(
@@ -55,6 +57,7 @@ class RequestHead:
         self.chunked = b"transfer-encoding" in headers
         self.expects_continue = headers.get(b"expect", b"").lower() == b"100-continue"
         self.keep_alive = keep_alive
+        self.takes_chunks = version != "1.0"
         self.connection_field = b""
         if not keep_alive:
             self.connection_field = b"Connection: close\r\n"

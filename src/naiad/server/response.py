@@ -26,12 +26,14 @@ class Response:
         body: the whole body.
         content_type: of the body; also sent with an empty one, as Triton does.
         fields: further header lines, each ending in CRLF.
+        chunked: the body goes out in chunks, all of it in one.
     """
 
     status: int = 200
     body: bytes = b""
     content_type: bytes = TEXT
     fields: bytes = b""
+    chunked: bool = False
 
     def encode(self, connection_field: bytes = b"") -> bytes:
         """The bytes on the wire.
@@ -39,14 +41,17 @@ class Response:
         Args:
             connection_field: the `Connection` header line, or nothing.
         """
-        return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b\r\n%b" % (
+        framing, body = b"Content-Length: %d" % len(self.body), self.body
+        if self.chunked:
+            framing, body = b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%b\r\n%b%b\r\n%b" % (
             self.status,
             _PHRASES.get(self.status, b"Unknown"),
             self.content_type,
-            len(self.body),
+            framing,
             self.fields,
             connection_field,
-            self.body,
+            body,
         )
 
 

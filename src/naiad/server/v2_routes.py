@@ -13,6 +13,7 @@ from naiad.engine.engine import Engine
 from naiad.errors import InternalError, InvalidArgumentError, MethodNotAllowedError, NaiadError, NotFoundError
 from naiad.protocol.repository import parse_index, parse_load, parse_unload
 from naiad.server import views
+from naiad.server.generate_route import GenerateRoute
 from naiad.server.http1 import HttpConnection
 from naiad.server.infer_route import InferRoute
 from naiad.server.model_control import ModelControl, check_repository_name
@@ -82,7 +83,7 @@ class V2Routes:
                 ("health", "GET", "/v2/health/ready", self._ready),
                 ("statistics", "GET", "/v2/models/stats", self._statistics),
                 ("metadata", "GET", "/v2/models", self._list_models),
-                ("inference", "POST", _MODEL + "/infer", None),
+                ("inference", "POST", _MODEL + "/(?P<operation>infer|generate|generate_stream)", None),
                 ("metadata", "GET", _MODEL, self._model_metadata),
                 ("health", "GET", _MODEL + "/ready", self._model_ready),
                 ("model-config", "GET", _MODEL + "/config", self._config),
@@ -134,14 +135,7 @@ class V2Routes:
                     groups = match.groupdict()
                     name, version = groups.get("name") or "", _version(groups.get("version") or "")
                     if view is None:
-                        return InferRoute(
-                            self._engine,
-                            name,
-                            version,
-                            head,
-                            max_input_bytes=self._max_input_bytes,
-                            shared=self._shared.memory,
-                        )
+                        return self._inference(groups["operation"], name, version, head)
                     if "repository" in groups:
                         slow = cast(SlowView, view)
                         where = groups["repository"] or ""
@@ -151,6 +145,14 @@ class V2Routes:
         if known:
             raise MethodNotAllowedError("Method Not Allowed")
         raise NotFoundError("Not Found")
+
+    def _inference(self, operation: str, name: str, version: str, head: RequestHead) -> Route:
+        limit = self._max_input_bytes
+        if operation == "infer":
+            memory = self._shared.memory
+            return InferRoute(self._engine, name, version, head, max_input_bytes=limit, shared=memory)
+        streams = operation == "generate_stream"
+        return GenerateRoute(self._engine, name, version, head, streams=streams, max_input_bytes=limit)
 
     def _server_metadata(self, name: str, version: str, body: bytes | memoryview) -> Response:
         return json_response(views.server_metadata(self._server_id))
