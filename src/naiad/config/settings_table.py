@@ -83,6 +83,28 @@ SETTINGS: Final = (
         repeats=True,
     ),
     Setting("repository-poll-secs", SECONDS, 15.0, "How often poll mode looks at the repository.", MODELS),
+    Setting(
+        "repository-cache",
+        TEXT,
+        None,
+        "The folder that keeps copies of the models of remote repositories; one in the user's cache folder when not "
+        "given.",
+        MODELS,
+    ),
+    Setting(
+        "repository-max-model-size",
+        POSITIVE,
+        1 << 36,
+        "Bytes of the largest model that is fetched from a remote repository.",
+        MODELS,
+    ),
+    Setting(
+        "repository-max-model-files",
+        POSITIVE,
+        10_000,
+        "Files that a model of a remote repository may have.",
+        MODELS,
+    ),
     Setting("model-load-thread-count", POSITIVE, 4, "Models that load at a time.", MODELS),
     Setting("model-load-retry-count", COUNT, 0, "How often a model that fails to load is tried again at once.", MODELS),
     Setting(

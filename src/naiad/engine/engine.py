@@ -18,7 +18,8 @@ from naiad.engine.loader import LoadSettings, assemble, open_patiently, read_con
 from naiad.engine.model import Model
 from naiad.engine.model_entry import UNLOADED, ModelEntry, ModelState, Source, VersionStatus
 from naiad.errors import InternalError, InvalidArgumentError, NaiadError, NotFoundError, UnavailableError
-from naiad.repository.local import Fingerprint, LocalRepository
+from naiad.repository.base import Repository, StoredModel
+from naiad.repository.local import Fingerprint
 from naiad.repository.override import OverrideFolder
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,7 @@ class Engine:
         load_threads: loads that run at a time.
     """
 
-    def __init__(
-        self, repositories: Sequence[LocalRepository], *, settings: LoadSettings, load_threads: int = 4
-    ) -> None:
+    def __init__(self, repositories: Sequence[Repository], *, settings: LoadSettings, load_threads: int = 4) -> None:
         self._repositories = repositories
         self._settings = settings
         self._pool = ThreadPoolExecutor(load_threads, thread_name_prefix="model-load")
@@ -203,14 +202,16 @@ class Engine:
 
     def _read_source(self, name: str, config: str | None, override: OverrideFolder | None) -> Source:
         """What to load, as the files say now. Slow."""
-        found = [folder for repository in self._repositories if (folder := repository.model(name))]
+        found: list[StoredModel] = [
+            stored for repository in self._repositories if (stored := repository.model(name)) is not None
+        ]
         if override is not None:
             found = [override.folder]
         if not found:
             raise NotFoundError(f"no folder '{name}' in the model repositories")
         if len(found) > 1:
             raise InvalidArgumentError("model appears in two or more repositories")
-        folder = found[0]
+        folder = found[0].fetch()
         try:
             given = None if config is None else pbtxt.parse_json(config, source="Invalid config override")
             parsed = read_config(folder, self._settings, given)
@@ -325,7 +326,7 @@ class Engine:
     async def poll(self) -> None:
         """Look at the repositories once: load what is new or changed, unload what is gone (triton.md §4.8).
 
-        What failed to load is tried again when its files change.
+        What failed to load is tried again when its files change, what could not be fetched the next time.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -342,7 +343,8 @@ class Engine:
                 changed.append(name)
         await asyncio.gather(*(self._load_and_log(name) for name in changed))
         for name in changed:
-            if (entry := self._entries.get(name)) is not None:
+            entry = self._entries.get(name)
+            if entry is not None and not isinstance(entry.error, UnavailableError):
                 entry.seen = found[name]
 
     def _fingerprints(self) -> dict[str, Fingerprint]:

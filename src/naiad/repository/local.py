@@ -10,6 +10,8 @@ Reading only; nothing here opens a model (triton.md §3.2, §4.8).
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from naiad.errors import ConfigError, InternalError, InvalidArgumentError, Unsup
 
 logger = logging.getLogger(__name__)
 
-_Files = frozenset[tuple[str, int, int, int]]
+_Files = frozenset[tuple[str | int, ...]]
 
 _CONFIG = "config.pbtxt"
-_NOT_VERSIONS = frozenset({"warmup", "initial_state", "configs"})
+_NAMED_CONFIGS = "configs"
+_NOT_VERSIONS = frozenset({"warmup", "initial_state", _NAMED_CONFIGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class ModelFolder:
     def config_path(self, name: str | None) -> str:
         """Where the configuration is within the folder: configs/<name>.pbtxt where there is one, or config.pbtxt
         (--model-config-name; triton.md §3.2)."""
-        named = f"configs/{name}.pbtxt"
+        named = f"{_NAMED_CONFIGS}/{name}.pbtxt"
         return named if name and (self.path / named).is_file() else _CONFIG
 
     def config_text(self, file_name: str = _CONFIG) -> str | None:
@@ -67,8 +70,8 @@ class ModelFolder:
         for entry in self.path.iterdir():
             if not entry.is_dir() or entry.name in _NOT_VERSIONS or entry.name.startswith("."):
                 continue
-            if entry.name.isascii() and entry.name.isdecimal() and not entry.name.startswith("0"):
-                found.append(int(entry.name))
+            if (number := version_number(entry.name)) is not None:
+                found.append(number)
             else:
                 logger.warning("model '%s': ignoring folder '%s', which is not a version number", self.name, entry.name)
         return sorted(found)
@@ -79,19 +82,13 @@ class ModelFolder:
 
     def fingerprint(self) -> Fingerprint:
         """What the files look like now."""
-        files = [(path.relative_to(self.path), path.stat()) for path in self.path.rglob("*") if path.is_file()]
-        rows = [(path, (str(path), status.st_size, status.st_mtime_ns, status.st_ino)) for path, status in files]
-        versions = {str(version): version for version in self.versions()}
-        return Fingerprint(
-            config=frozenset(row for path, row in rows if path.parts == ("config.pbtxt",)),
-            shared=frozenset(
-                row for path, row in rows if path.parts[0] not in versions and path.parts != ("config.pbtxt",)
-            ),
-            versions={
-                number: frozenset(row for path, row in rows if path.parts[0] == name)
-                for name, number in versions.items()
-            },
-        )
+        files = ((path.relative_to(self.path), path.stat()) for path in self.path.rglob("*") if path.is_file())
+        stamps = {path.as_posix(): (status.st_size, status.st_mtime_ns, status.st_ino) for path, status in files}
+        return Fingerprint.of(stamps, self.versions())
+
+    def fetch(self) -> ModelFolder:
+        """The files as a folder on this machine, which they are in already."""
+        return self
 
     def read_text(self, file_name: str, *, purpose: str) -> str:
         """Read a text file that the configuration names; as `read_bytes`."""
@@ -122,10 +119,10 @@ class ModelFolder:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a model's files looked like: sizes, times and inodes, by path.
+    """What a model's files looked like: paths, sizes, and what else tells one content from another.
 
     Attributes:
-        config: of config.pbtxt.
+        config: of config.pbtxt and the named configurations beside it.
         shared: of everything else that is not in a version's folder, such as label files.
         versions: by version number.
     """
@@ -133,6 +130,23 @@ class Fingerprint:
     config: _Files
     shared: _Files
     versions: dict[int, _Files]
+
+    @classmethod
+    def of(cls, stamps: Mapping[str, tuple[str | int, ...]], versions: Iterable[int]) -> Fingerprint:
+        """From what is known about each file, by its path in the model's folder, and the versions there are."""
+        groups: dict[str, set[tuple[str | int, ...]]] = {}
+        for path, stamp in stamps.items():
+            folder = path.partition("/")[0] if "/" in path else ""
+            is_config = folder == _NAMED_CONFIGS or path == _CONFIG
+            groups.setdefault(_NAMED_CONFIGS if is_config else folder, set()).add((path, *stamp))
+        config = frozenset(groups.pop(_NAMED_CONFIGS, ()))
+        by_version = {version: frozenset(groups.pop(str(version), ())) for version in versions}
+        return cls(config, frozenset().union(*groups.values()), by_version)
+
+
+def version_number(name: str) -> int | None:
+    """The version that a folder's name stands for; None when it is no version's."""
+    return int(name) if name.isascii() and name.isdecimal() and not name.startswith("0") else None
 
 
 class LocalRepository:
@@ -159,13 +173,21 @@ class LocalRepository:
         Args:
             name: anything; only the name of a folder right in the repository finds one.
         """
-        return next((folder for folder in self.models() if folder.name == name), None)
+        return self._folder(name) if name in self._names() else None
 
     def models(self) -> list[ModelFolder]:
         """Every model folder, by name. Files and hidden folders beside them are not models."""
+        return [folder for name in sorted(self._names()) if (folder := self._folder(name)) is not None]
+
+    def _names(self) -> list[str]:
         try:
-            entries = sorted(self.path.iterdir())
+            return os.listdir(self.path)
         except OSError as error:
             raise InvalidArgumentError(f"unable to read model repository '{self.path}': {error.strerror}") from error
-        folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-        return [ModelFolder(folder.name, folder) for folder in folders]
+
+    def _folder(self, name: str) -> ModelFolder | None:
+        path = self.path / name
+        return ModelFolder(name, path) if path.is_dir() and not name.startswith(".") else None
+
+    def close(self) -> None:
+        """Nothing is held."""

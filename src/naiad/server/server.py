@@ -12,16 +12,19 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 from naiad.config.backend_options import options_by_backend
 from naiad.config.settings import Settings
 from naiad.engine.engine import Engine
 from naiad.engine.loader import LoadSettings
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InternalError, NaiadError, UsageError
-from naiad.repository.local import LocalRepository
+from naiad.repository.location import FetchSettings, open_repository
 from naiad.server.auth import KeyRing
 from naiad.server.http_server import HttpServer, Limits, bind
 from naiad.server.log import LogFormat, LogSettings, ServerLog
+from naiad.server.logging_views import LoggingViews
 from naiad.server.metrics import MetricsRoutes
 from naiad.server.model_control import ControlMode, ModelControl
 from naiad.server.restricted import Restrictions
@@ -45,7 +48,7 @@ def serve(settings: Settings) -> None:
     Raises:
         NaiadError: it could not start.
     """
-    ServerLog(_log_settings(settings))
+    log = ServerLog(_log_settings(settings))
     for warning in settings.warnings:
         logger.warning("%s", warning)
     for note in settings.notes:
@@ -54,7 +57,7 @@ def serve(settings: Settings) -> None:
         raise UsageError("--model-repository must be specified", hint="it names the folder that holds the models")
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(Server(settings).run())
+        runner.run(Server(settings, log).run())
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -70,17 +73,26 @@ class Server:
 
     Args:
         settings: all of them.
+        log: of this process.
 
     Raises:
         NaiadError: a setting, a repository or the key file is not usable.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: ServerLog) -> None:
         self._settings = settings
+        self._log = log
         self._stop = asyncio.Event()
-        repositories = [LocalRepository(Path(path).expanduser()) for path in settings.model_repository]
+        fetching = FetchSettings(
+            cache=Path(
+                settings.repository_cache or platformdirs.user_cache_path("naiad") / "repositories"
+            ).expanduser(),
+            max_model_bytes=settings.repository_max_model_size,
+            max_model_files=settings.repository_max_model_files,
+        )
+        self._repositories = [open_repository(text, fetching) for text in settings.model_repository]
         self._engine = Engine(
-            repositories,
+            self._repositories,
             settings=LoadSettings(
                 auto_complete=not (settings.disable_auto_complete_config or settings.strict_model_config),
                 cores=_cores(),
@@ -115,10 +127,12 @@ class Server:
             max_input_bytes=settings.http_max_input_size,
             strict_readiness=settings.strict_readiness,
             restrictions=restrictions,
+            logging_views=LoggingViews(log, changed=self._follow_log),
         )
         check_access = routes.check_access if restrictions else None
         self._http = HttpServer(routes.handle, limits=limits, keys=keys, check_access=check_access)
         self._metrics = HttpServer(MetricsRoutes(self._engine).handle, limits=limits, keys=keys)
+        self._follow_log()
 
     async def run(self) -> None:
         """Start, serve until told to stop, drain.
@@ -156,6 +170,9 @@ class Server:
         await self._stop.wait()
         await self._drain()
 
+    def _follow_log(self) -> None:
+        self._http.log_requests(self._log.settings.verbose_level > 0)
+
     async def _load(self) -> bool:
         """Load all models; False when told to stop meanwhile."""
         loading = asyncio.ensure_future(self._control.start())
@@ -188,6 +205,8 @@ class Server:
             self._engine.abandon()
         self._http.close()
         self._metrics.close()
+        for repository in self._repositories:
+            repository.close()
         logger.info("stopped")
 
 
