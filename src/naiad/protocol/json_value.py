@@ -78,8 +78,9 @@ def member(document: Any, name: str, *, field: str = "") -> Any:
 
 
 def fail(field: str, found: str, expected: str, *, verb: str = "parse") -> InternalError:
-    """The error for a value of the wrong kind."""
-    return InternalError(f"Unable to {verb} '{field}': attempt to access JSON {found} as {expected}")
+    """The error for a value of the wrong kind; some of Triton's do not say of which field."""
+    where = f"Unable to {verb} '{field}': " if field else ""
+    return InternalError(f"{where}attempt to access JSON {found} as {expected}")
 
 
 def as_array(value: Any, field: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from naiad.server.chunked import ChunkedBody
 from naiad.server.http1 import HttpConnection
 from naiad.server.request_head import HeadCache, RequestHead
 from naiad.server.response import Response
+
+logger = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
 _BACKLOG: Final = 2048
@@ -72,7 +75,8 @@ class HttpServer:
         check_access: Callable[[RequestHead], None] | None = None,
     ) -> None:
         is_open = keys is None and check_access is None
-        self.handle: Handler = handle if is_open else self._handle_authorized
+        self._answer: Handler = handle if is_open else self._handle_authorized
+        self.handle: Handler = self._answer
         """Answers a request, or says None and answers later."""
         self._application = handle
         self._limits = limits
@@ -184,6 +188,16 @@ class HttpServer:
     ) -> Response | None:
         self.authorize(head)
         return self._application(connection, head, body, arrived_ns)
+
+    def log_requests(self, wanted: bool) -> None:
+        """Log the method and the path of every request from now on, or no more: it costs nothing while it is not."""
+        self.handle = self._handle_and_log if wanted else self._answer
+
+    def _handle_and_log(
+        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+    ) -> Response | None:
+        logger.debug("HTTP request: %s %s", head.method, head.path.decode("latin-1"))
+        return self._answer(connection, head, body, arrived_ns)
 
     def reserve(self, size: int) -> None:
         """Account for a body that is going to be received.

@@ -16,6 +16,7 @@ from naiad.server import views
 from naiad.server.generate_route import GenerateRoute
 from naiad.server.http1 import HttpConnection
 from naiad.server.infer_route import InferRoute
+from naiad.server.logging_views import LoggingViews
 from naiad.server.model_control import ModelControl, check_repository_name
 from naiad.server.request_head import RequestHead
 from naiad.server.response import JSON, Response, error_response, json_response
@@ -55,6 +56,7 @@ class V2Routes:
         max_input_bytes: the largest JSON and raw tensor (--http-max-input-size).
         strict_readiness: ready only when every model is.
         restrictions: the headers that some categories of routes need.
+        logging_views: what is logged.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class V2Routes:
         max_input_bytes: int,
         strict_readiness: bool,
         restrictions: Restrictions,
+        logging_views: LoggingViews,
     ) -> None:
         self._engine = engine
         self._control = control
@@ -94,6 +97,8 @@ class V2Routes:
                 ("shared-memory", "GET", _CUDA_SHARED_MEMORY + "/status", shared.cuda_status),
                 ("shared-memory", "POST", _CUDA_SHARED_MEMORY + "/register", shared.cuda_register),
                 ("shared-memory", "POST", _CUDA_SHARED_MEMORY + "/unregister", shared.cuda_unregister),
+                ("logging", "GET", "/v2/logging", logging_views.settings),
+                ("logging", "POST", "/v2/logging", logging_views.update),
                 ("model-repository", "POST", _REPOSITORY + "/index", self._index),
                 ("model-repository", "POST", _REPOSITORY + "/models/(?P<name>[^/]+)/load", self._load),
                 ("model-repository", "POST", _REPOSITORY + "/models/(?P<name>[^/]+)/unload", self._unload),
