@@ -35,3 +35,10 @@ class ModelSignature:
     inputs: tuple[TensorSignature, ...]
     outputs: tuple[TensorSignature, ...]
     optional_inputs: tuple[TensorSignature, ...] = ()
+
+    @property
+    def scalars(self) -> frozenset[str]:
+        """Names of the tensors without a dimension."""
+        return frozenset(
+            tensor.name for tensor in (*self.inputs, *self.optional_inputs, *self.outputs) if not tensor.shape
+        )

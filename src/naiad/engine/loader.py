@@ -147,8 +147,12 @@ def open_version(folder: ModelFolder, version: int, base: Any, settings: LoadSet
         validate.validate(config)
         validate.validate_signature(config, runtime.signature)
         batched = config.max_batch_size > 0
-        inputs = tuple(TensorSpec(tensor, batched=batched) for tensor in config.input)
-        outputs = tuple(TensorSpec(tensor, batched=batched, labels=_labels(folder, tensor)) for tensor in config.output)
+        scalars = runtime.signature.scalars
+        inputs = tuple(TensorSpec(tensor, batched=batched, scalar=tensor.name in scalars) for tensor in config.input)
+        outputs = tuple(
+            TensorSpec(tensor, batched=batched, scalar=tensor.name in scalars, labels=_labels(folder, tensor))
+            for tensor in config.output
+        )
         execute = runtime.bind([spec.name for spec in inputs], [spec.name for spec in outputs])
         warm_up(config, folder, inputs, execute)
         load_seconds = time.monotonic() - started

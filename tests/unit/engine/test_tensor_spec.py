@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from naiad.engine.tensor_spec import TensorSpec
+from naiad.messages import model_config_pb2
 from tests.support.engine import spec
+
+
+def message(dims: list[int]) -> model_config_pb2.ModelInput:
+    return model_config_pb2.ModelInput(name="x", data_type=model_config_pb2.TYPE_FP32, dims=dims)
 
 
 def test_the_batch_dimension_stands_in_front() -> None:
@@ -60,3 +66,21 @@ def test_scalars_of_a_model_without_batches() -> None:
     tensor = spec(dims=(1,), reshape=(), batched=False)
     assert tensor.to_runtime(np.ones((1,), np.float32), batched=False).shape == ()
     assert tensor.from_runtime(np.ones((), np.float32), batched=False).shape == (1,)
+
+
+def test_a_scalar_that_the_configuration_cannot_name_as_one() -> None:
+    tensor = TensorSpec(message([1]), batched=False, scalar=True)
+    assert tensor.to_runtime(np.ones((1,), np.float32), batched=False).shape == ()
+    assert tensor.from_runtime(np.ones((), np.float32), batched=False).shape == (1,)
+    assert TensorSpec(message([1, 1]), batched=False, scalar=True).from_runtime(
+        np.ones((), np.float32), batched=False
+    ).shape == (1, 1)
+
+
+def test_an_output_whose_rank_the_graph_does_not_tell_stays_as_it_is() -> None:
+    tensor = TensorSpec(message([1]), batched=False, scalar=True)
+    assert tensor.from_runtime(np.ones((2, 3), np.float32), batched=False).shape == (2, 3)
+
+
+def test_scalars_of_a_batch_are_the_configuration_s_to_name() -> None:
+    assert TensorSpec(message([1]), batched=True, scalar=True).reshape is None
