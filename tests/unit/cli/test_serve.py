@@ -5,12 +5,16 @@ import sys
 
 import pytest
 
-from naiad.cli.serve import help_text
-from naiad.config.settings import Settings
+from naiad.cli.settings_help import settings_help
+from naiad.config.settings import NAIAD_SERVE, Settings
 from naiad.config.settings_table import SETTINGS
 from naiad.server import server
 
 from .conftest import Naiad
+
+
+def help_text(width: int) -> str:
+    return settings_help(("Usage: naiad serve",), dialect=NAIAD_SERVE, width=width)
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def test_help_lists_every_setting(naiad: Naiad, served: list[Settings], flags: l
     assert (outcome.status, outcome.err) == (0, "")
     assert served == []
     for setting in SETTINGS:
-        assert f"  --{setting.name} <{setting.kind.expected}>\n" in outcome.out
+        assert f"\n  --{setting.name} <" in outcome.out
 
 
 @pytest.mark.parametrize("width", [0, 60, 80, 120, 1000])
