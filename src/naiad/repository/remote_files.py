@@ -98,10 +98,10 @@ def check_listing(model: str, listing: Listing, *, max_bytes: int, max_files: in
             hint="--repository-max-model-size sets the limit",
         )
     for text, file in listing.items():
+        if set(text.split("/")) & {"", ".", ".."} or "\\" in text or "\0" in text:
+            raise InvalidArgumentError(f"model '{model}' has a file '{text}', which cannot be a path in its folder")
         if file.size < 0:
             raise InvalidArgumentError(f"model '{model}' has a file '{text}' whose size the repository does not tell")
-        path = PurePosixPath(text)
-        if str(path) != text or path.is_absolute() or ".." in path.parts or "\\" in text or "\0" in text:
-            raise InvalidArgumentError(f"model '{model}' has a file '{text}', which cannot be a path in its folder")
-        if any(str(parent) in listing for parent in path.parents):
+    for text in listing:
+        if any(str(parent) in listing for parent in PurePosixPath(text).parents):
             raise InvalidArgumentError(f"model '{model}' has '{text}' below a file, where only a folder can be")
