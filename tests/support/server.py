@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Server:
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}: {self.log}"
         ports = json.loads(self._ready_path.read_text(encoding="utf-8"))
         assert ports["pid"] == self.process.pid
-        self.http_port = ports["http"]
+        self.http_port = ports.get("http", 0)
         self.metrics_port = ports.get("metrics", 0)
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: tuple[str, ...] = ()) -> Answer:
@@ -64,7 +64,17 @@ class Server:
         return self.process.wait(timeout_s)
 
 
-def spawn(repository: Path | None, *flags: str, directory: Path, environment: dict[str, str] | None = None) -> Server:
+NAIAD_SERVE = ("-m", "naiad", "serve")
+NAIAD_TRITONSERVER = ("-c", "from naiad.cli.tritonserver import main; main()")
+
+
+def spawn(
+    repository: Path | None,
+    *flags: str,
+    directory: Path,
+    environment: dict[str, str] | None = None,
+    program: Sequence[str] = NAIAD_SERVE,
+) -> Server:
     """Start a server without waiting for it.
 
     Args:
@@ -72,11 +82,12 @@ def spawn(repository: Path | None, *flags: str, directory: Path, environment: di
         flags: further flags.
         directory: where its ready file and log go.
         environment: variables besides this process' own.
+        program: what Python runs.
     """
     directory.mkdir(parents=True, exist_ok=True)
     ready_path, log_path = directory / "ready.json", directory / "server.log"
     ready_path.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "naiad", "serve", "--ready-file", str(ready_path)]
+    command = [sys.executable, *program, "--ready-file", str(ready_path)]
     given = {flag.partition("=")[0] for flag in flags}
     command += [f"{flag}=0" for flag in ("--http-port", "--metrics-port") if flag not in given]
     command += ([str(repository)] if repository is not None else []) + list(flags)
@@ -93,10 +104,14 @@ def spawn(repository: Path | None, *flags: str, directory: Path, environment: di
 
 @contextmanager
 def running(
-    repository: Path, *flags: str, directory: Path, environment: dict[str, str] | None = None
+    repository: Path | None,
+    *flags: str,
+    directory: Path,
+    environment: dict[str, str] | None = None,
+    program: Sequence[str] = NAIAD_SERVE,
 ) -> Iterator[Server]:
-    """A server that is ready, and is ended afterwards."""
-    server = spawn(repository, *flags, directory=directory, environment=environment)
+    """A server that is ready, and is ended afterwards; arguments as for `spawn`."""
+    server = spawn(repository, *flags, directory=directory, environment=environment, program=program)
     try:
         server.wait_until_ready()
         yield server
@@ -115,9 +130,11 @@ def end(server: Server) -> None:
         server.process.wait()
 
 
-def fails_to_start(repository: Path | None, *flags: str, directory: Path) -> tuple[int, str]:
+def fails_to_start(
+    repository: Path | None, *flags: str, directory: Path, program: Sequence[str] = NAIAD_SERVE
+) -> tuple[int, str]:
     """Start a server that must end by itself; its exit status and what it wrote."""
-    server = spawn(repository, *flags, directory=directory)
+    server = spawn(repository, *flags, directory=directory, program=program)
     try:
         return server.wait(), server.log
     finally:
