@@ -56,7 +56,7 @@ class Scheduler:
         self._turn_asked = False
         self._running: deque[Batch] | None = deque() if preserve_ordering else None
         self._finished: set[Batch] = set()
-        self._working = 0
+        self._working: set[Batch] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._stopped: asyncio.Future[None] | None = None
@@ -121,7 +121,7 @@ class Scheduler:
     @property
     def is_busy(self) -> bool:
         """Whether anything is queued or running."""
-        return bool(self._batcher) or self._working > 0
+        return bool(self._batcher) or bool(self._working)
 
     def _turn(self) -> None:
         self._turn_asked = False
@@ -141,7 +141,7 @@ class Scheduler:
                 self._run_inline(batch)
                 break
             self._statistics.threaded_count += 1
-            self._working += 1
+            self._working.add(batch)
             self._idle.pop().submit(batch)
         else:
             if deadline_ns := self._batcher.earliest_deadline_ns():
@@ -159,7 +159,7 @@ class Scheduler:
             self._loop.call_soon(self._turn)
 
     def _thread_done(self, instance: InstanceThread, batch: Batch, busy_ns: int) -> None:
-        self._working -= 1
+        self._working.remove(batch)
         if self._threads.get(instance.name) is instance:
             self._idle.append(instance)
         self._pace.record(batch.rows, busy_ns)
@@ -248,6 +248,8 @@ class Scheduler:
             self._stopped.set_result(None)
 
     def abandon(self) -> None:
-        """Refuse everything that still queues: the time to drain is over."""
-        for request in self._batcher.drain():
+        """Refuse everything that still queues or runs: the time to drain is over."""
+        running = [request for batch in self._working for request in batch.requests]
+        for request in running + self._batcher.drain():
             self._fail(request, CancelledError("Exit timeout expired. Exiting immediately."), FailureReason.CANCELED)
+            request.cancelled = True

@@ -56,8 +56,13 @@ def serve(settings: Settings) -> None:
     if not settings.model_repository:
         raise UsageError("--model-repository must be specified", hint="it names the folder that holds the models")
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    server = Server(settings, log)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(Server(settings, log).run())
+        runner.run(server.run())
+    if server.is_overdue:
+        # A runtime that is still at work in a thread would crash when the interpreter goes away around it.
+        logging.shutdown()
+        os._exit(1)
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -75,6 +80,9 @@ class Server:
         settings: all of them.
         log: of this process.
 
+    Attributes:
+        is_overdue: it stopped although something was still running.
+
     Raises:
         NaiadError: a setting, a repository or the key file is not usable.
     """
@@ -83,6 +91,7 @@ class Server:
         self._settings = settings
         self._log = log
         self._stop = asyncio.Event()
+        self.is_overdue = False
         fetching = FetchSettings(
             cache=Path(
                 settings.repository_cache or platformdirs.user_cache_path("naiad") / "repositories"
@@ -203,6 +212,7 @@ class Server:
         except TimeoutError:
             logger.warning("Exit timeout expired. Exiting immediately.")
             self._engine.abandon()
+            self.is_overdue = True
         self._http.close()
         self._metrics.close()
         for repository in self._repositories:

@@ -310,18 +310,20 @@ def test_a_model_moves_to_the_loop_when_it_turns_out_to_be_quick() -> None:
     on_a_loop(test)
 
 
-def test_abandon_refuses_what_still_queues() -> None:
+def test_abandon_refuses_what_still_queues_and_runs() -> None:
     async def test() -> None:
         bench = Bench(inline=False)
         with bench.shut_gate():
-            bench.enqueue(1)
+            requests = [bench.enqueue(1)]
             await until(lambda: bench.runtime.batches == [1])
-            waiting = [bench.enqueue(2), bench.enqueue(3)]
+            requests += [bench.enqueue(2), bench.enqueue(3)]
             bench.scheduler.abandon()
-            assert {bench.sink.failures[request].message for request in waiting} == {
+            assert {bench.sink.failures[request].message for request in requests} == {
                 "Exit timeout expired. Exiting immediately."
             }
         await bench.scheduler.stop()
+        assert bench.statistics.failures[FailureReason.CANCELED] == 3
+        assert not bench.sink.answers
 
     on_a_loop(test)
 
