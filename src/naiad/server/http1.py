@@ -325,6 +325,16 @@ class HttpConnection(asyncio.Protocol):
 
     # Time.
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._busy
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered or received."""
+        return not (self._busy or self._receiving)
+
     def close_when_answered(self) -> None:
         """The server drains: close now if nothing is being answered, else after the answer."""
         self._closing = True

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
 _BACKLOG: Final = 2048
+_LAST_REQUESTS_S: Final = 0.25
 
 Handler = Callable[[HttpConnection, RequestHead, "bytes | memoryview", int], "Response | None"]
 """Answers a request, or arranges for the connection's `respond` or `fail` to be called later and returns None.
@@ -108,11 +109,31 @@ class HttpServer:
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
 
     def stop_accepting(self) -> None:
-        """Close the listening socket, and every connection as soon as nothing is being answered on it."""
+        """Close the listening socket, and every connection behind its next answer, or soon if it asks nothing more.
+
+        Requests that are on their way when a connection closes are lost; a client that is told in an answer that it
+        was the last has none on its way.
+        """
         if self._listener is not None:
             self._listener.close()
-        for connection in tuple(self.connections):
+        handle = self.handle
+
+        def handle_last(
+            connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+        ) -> Response | None:
             connection.close_when_answered()
+            return handle(connection, head, body, arrived_ns)
+
+        self.handle = handle_last
+        for connection in tuple(self.connections):
+            if connection.is_busy:
+                connection.close_when_answered()
+        asyncio.get_running_loop().call_later(_LAST_REQUESTS_S, self._close_idle)
+
+    def _close_idle(self) -> None:
+        for connection in tuple(self.connections):
+            if connection.is_idle:
+                connection.close_when_answered()
 
     async def drained(self) -> None:
         """Wait until every connection is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from types import SimpleNamespace
@@ -254,19 +255,50 @@ class TestClosing:
         assert not client.server.connections
         client.server.reserve(1_000_000)
 
-    def test_a_server_that_drains_closes_idle_connections_at_once(self) -> None:
+
+class TestDraining:
+    """A server that stops: whatever is on its way is answered, and told to be the last."""
+
+    @pytest.fixture(autouse=True)
+    def _soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("naiad.server.http_server._LAST_REQUESTS_S", 0.01)
+
+    async def closed(self, client: Client) -> None:
+        async with asyncio.timeout(5):
+            while not client.transport.closed:
+                await asyncio.sleep(0.001)
+
+    async def test_an_idle_connection_is_closed_soon_and_without_a_word(self) -> None:
         client = Client()
         client.server.stop_accepting()
-        assert client.transport.closed
+        assert not client.transport.closed
+        await self.closed(client)
         assert client.transport.take() == b""
 
-    def test_a_server_that_drains_answers_first(self) -> None:
+    async def test_a_request_that_was_on_its_way_is_answered(self) -> None:
+        client = Client()
+        client.server.stop_accepting()
+        assert client.ask(request_bytes("GET", "/a")) == answer("GET", b"/a", field=CLOSE)
+        assert client.transport.closed
+
+    async def test_what_is_being_answered_is_answered_first(self) -> None:
         client = Client()
         client.transport.deliver(request_bytes("GET", "/later"))
         client.server.stop_accepting()
+        await asyncio.sleep(0.05)
         assert not client.transport.closed
         client.application.answer()
         assert client.transport.take() == answer("GET", LATER, field=CLOSE)
+        assert client.transport.closed
+
+    async def test_what_is_being_received_is_received_first(self) -> None:
+        client = Client()
+        data = request_bytes("POST", "/a", b"0123456789")
+        client.transport.deliver(data[:-1])
+        client.server.stop_accepting()
+        await asyncio.sleep(0.05)
+        assert not client.transport.closed
+        assert client.ask(data[-1:]) == answer("POST", b"/a", 10, CLOSE)
         assert client.transport.closed
 
 
