@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 
 class ObjectStore:
@@ -32,8 +32,13 @@ class ObjectStore:
         self._fs.pipe_file(f"/{name}", content)
 
     def delete(self, name: str) -> None:
-        """Remove a file, or all below a name."""
-        self._fs.rm(f"/{name}", recursive=True)
+        """Remove a file, and all below its name."""
+        for path in [path for path in self._fs.store if f"{path}/".startswith(f"/{name}/")]:
+            del self._fs.store[path]
+
+    def put_raw(self, name: str, content: bytes = b"x") -> None:
+        """Write a file under a name that no well-behaved client writes."""
+        self._fs.store[name] = MemoryFile(self._fs, name, content)
 
     def clear(self) -> None:
         """Remove everything."""
