@@ -16,13 +16,20 @@ def model_table(index: Iterable[tuple[str, str, VersionStatus | None]]) -> str:
     Args:
         index: as `Engine.index` gives it.
     """
-    rows = [(name, version or "-", _status(status)) for name, version, status in index if status is not None]
+    rows = [
+        (_printable(name), version or "-", _status(status)) for name, version, status in index if status is not None
+    ]
     return _render([_HEAD, *rows])
 
 
 def _status(status: VersionStatus) -> str:
-    # On one line: a reason may quote what is in a file.
-    return " ".join(f"{status.state}: {status.reason}".split()) if status.reason else str(status.state)
+    reason = _printable(" ".join(status.reason.split()))
+    return f"{status.state}: {reason}" if reason else str(status.state)
+
+
+def _printable(text: str) -> str:
+    """On one line, whatever a folder is called and a reason quotes."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _render(rows: Sequence[tuple[str, ...]]) -> str:
