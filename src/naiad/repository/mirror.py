@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -23,6 +24,8 @@ from pathlib import Path
 
 from naiad.errors import InternalError
 from naiad.repository.remote_files import Listing
+
+logger = logging.getLogger(__name__)
 
 Stamp = tuple[int, str]
 """Size and stamp of a file."""
@@ -50,6 +53,7 @@ class Mirror:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._temporary = tempfile.TemporaryDirectory(prefix="naiad-repository-")
+                logger.info("another process uses the copies in %s; this one's are in %s", root, self._temporary.name)
                 root = Path(self._temporary.name)
         except OSError as error:
             raise InternalError(f"unable to keep copies of models in '{root}': {error.strerror}") from error

@@ -11,7 +11,7 @@ import pytest
 from naiad.errors import ConfigError
 from naiad.server.log import LogFormat, LogSettings, ServerLog
 
-logger = logging.getLogger("naiad.server.test_log")
+logger = logging.getLogger("test_log")  # not below naiad, whose level other tests set
 
 
 @pytest.fixture(autouse=True)
