@@ -102,7 +102,7 @@ class GatedRuntime:
         self.gate = threading.Event()
         self.gate.set()
         self.error: Exception | None = None
-        self._transform = transform
+        self.transform = transform
 
     def __call__(self, arrays: Sequence[Array | None]) -> list[Array]:
         """Run one batch."""
@@ -111,8 +111,8 @@ class GatedRuntime:
         assert self.gate.wait(20), "nobody opened the gate"
         if self.error is not None:
             raise self.error
-        if self._transform is not None:
-            return self._transform(arrays)
+        if self.transform is not None:
+            return self.transform(arrays)
         return [array for array in arrays if array is not None]
 
 

@@ -29,16 +29,18 @@ class Batch:
         rows: their batch sizes together.
         outputs: one array per output of the model for the whole batch; empty when `error` is set.
         error: why there are none.
+        parts: the batch's requests one by one, each with an outcome of its own, when they failed together.
         started_ns, input_ns, infer_ns: when it began, and how long gathering inputs and the runtime took.
     """
 
-    __slots__ = ("error", "infer_ns", "input_ns", "outputs", "requests", "rows", "started_ns")
+    __slots__ = ("error", "infer_ns", "input_ns", "outputs", "parts", "requests", "rows", "started_ns")
 
     def __init__(self, requests: list[InferRequest]) -> None:
         self.requests = requests
         self.rows = sum([request.batch_size for request in requests])
         self.outputs: list[Array] = []
         self.error: NaiadError | None = None
+        self.parts: list[Batch] = []
         self.started_ns = self.input_ns = self.infer_ns = 0
 
 
@@ -61,7 +63,18 @@ class Executor:
         self._scratches: list[dict[int, bytearray]] = []
 
     def run(self, batch: Batch) -> None:
-        """Run the batch; whatever goes wrong ends up in `batch.error`, never in the caller."""
+        """Run the batch; whatever goes wrong ends up in `batch.error`, never in the caller.
+
+        Requests that fail together are run again one by one: what one of them brings must not cost the others their
+        answers.
+        """
+        self._run(batch)
+        if batch.error is not None and len(batch.requests) > 1:
+            batch.parts = [Batch([request]) for request in batch.requests]
+            for part in batch.parts:
+                self._run(part)
+
+    def _run(self, batch: Batch) -> None:
         batch.started_ns = started = clock_ns()
         scratch = self._scratches.pop() if self._scratches else {}
         try:

@@ -181,12 +181,16 @@ class Scheduler:
 
     def _answer(self, batch: Batch) -> None:
         statistics, requests = self._statistics, batch.requests
-        count = len(requests)
+        if batch.parts:
+            for part in batch.parts:
+                self._answer(part)
+            return
         if batch.error is not None:
             for request in requests:
                 self._fail(request, batch.error, FailureReason.BACKEND)
             return
-        arrived_ns = sum([request.arrived_ns for request in requests])
+        arrivals = [request.arrived_ns for request in requests if not request.cancelled]
+        count, arrived_ns = len(arrivals), sum(arrivals)
         statistics.count_batch(
             requests=count,
             rows=batch.rows,
@@ -195,8 +199,8 @@ class Scheduler:
             infer_ns=batch.infer_ns,
         )
         began_ns = clock_ns()
-        if count == 1:
-            if not requests[0].cancelled:
+        if len(requests) == 1:
+            if count:
                 requests[0].sink.respond(requests[0], batch.outputs)
         else:
             row = 0

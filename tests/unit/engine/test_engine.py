@@ -96,6 +96,61 @@ async def test_an_unknown_name_leaves_nothing_behind(repository: Path) -> None:
         assert engine.is_ready
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (TINY_CONFIG.replace("dims: 16", "dims: 0"), "dimension must be integer >= 1"),
+        (TINY_CONFIG.replace("count: 1", "count: 1 gpus: 0"), "has kind KIND_CPU but specifies one or more GPUs"),
+        (TINY_CONFIG + "response_cache { enable: true }", "which this version of naiad does not serve"),
+    ],
+)
+async def test_what_is_wrong_with_a_version_is_told_as_its_state(repository: Path, config: str, message: str) -> None:
+    """Triton's answer names the version and the cause (triton.md §1.7)."""
+    (repository / "tiny/config.pbtxt").write_text(config)
+    async with engine_on(repository) as engine:
+        with pytest.raises(InvalidArgumentError) as caught:
+            await engine.load("tiny")
+        assert caught.value.message.startswith(
+            "load failed for model 'tiny': version 1 is at UNAVAILABLE state: "
+        ) and caught.value.message.endswith(";\n")
+        assert message in caught.value.message
+        assert [row[:3] for row in states(await engine.index())] == [("tiny", "1", "UNAVAILABLE")]
+        with pytest.raises(NotFoundError, match="'tiny' has no available versions"):
+            engine.model("tiny")
+
+
+async def test_what_is_wrong_with_a_model_is_told_as_a_hint(repository: Path) -> None:
+    (repository / "tiny/config.pbtxt").write_text(TINY_CONFIG.replace("64", "-1"))
+    async with engine_on(repository) as engine:
+        with pytest.raises(InternalError, match="failed to poll from model repository") as caught:
+            await engine.load("tiny")
+        assert caught.value.hint == "failed to load 'tiny': 'max_batch_size' must be non-negative value for tiny"
+        with pytest.raises(NotFoundError, match="'tiny' is not found"):
+            engine.model("tiny")
+
+
+@pytest.mark.parametrize(
+    ("policy", "hint"),
+    [
+        ("version_policy { specific { versions: 7 } }", "the version policy wants none of its versions 1"),
+        ("", "it has no version folder tiny/1"),
+    ],
+)
+async def test_a_model_without_a_version_to_serve(repository: Path, policy: str, hint: str) -> None:
+    (repository / "tiny/config.pbtxt").write_text(TINY_CONFIG + policy)
+    if not policy:
+        (repository / "tiny/1/model.onnx").unlink()
+        (repository / "tiny/1").rmdir()
+    async with engine_on(repository) as engine:
+        with pytest.raises(InvalidArgumentError) as caught:
+            await engine.load("tiny")
+        assert caught.value.message == (
+            "load failed for model 'tiny': at least one version must be available under the version policy of model "
+            "'tiny'\n"
+        )
+        assert caught.value.hint == f"failed to load 'tiny': {hint}"
+
+
 async def test_requests_in_the_queue_survive_an_unload(repository: Path) -> None:
     async with engine_on(repository) as engine:
         await engine.start()

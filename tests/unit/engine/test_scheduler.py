@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import uvloop
 
+from naiad.backends.base import Array
 from naiad.engine.dynamic_batcher import BatchingPolicy, DynamicBatcher, QueuePolicy
 from naiad.engine.execution import Executor, clock_ns
 from naiad.engine.pace import ALWAYS_NS, NEVER_NS, Pace
 from naiad.engine.request import InferRequest
 from naiad.engine.scheduler import Scheduler
 from naiad.engine.statistics import FailureReason, ModelStatistics
-from naiad.errors import InternalError, UnavailableError
+from naiad.errors import InternalError, InvalidArgumentError, UnavailableError
 from tests.support.engine import GatedRuntime, RecordingSink, infer_request, spec
 
 MS = 1_000_000
@@ -193,6 +194,31 @@ def test_a_request_that_is_cancelled_while_it_runs_is_not_told_and_the_others_ar
         await bench.scheduler.stop()
         assert bench.sink.order == [kept]
         assert bench.values(kept) == [1]
+        assert bench.statistics.success.count == 1
+        assert bench.statistics.failures[FailureReason.CANCELED] == 1
+
+    on_a_loop(test)
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["inline", "thread"])
+def test_one_bad_request_does_not_cost_the_others_of_its_batch_their_answers(inline: bool) -> None:
+    async def test() -> None:
+        bench = Bench(inline=inline)
+
+        def picky(arrays: Sequence[Array | None]) -> list[Array]:
+            (array,) = arrays
+            assert array is not None
+            if 13 in array:
+                raise InvalidArgumentError("not that one")
+            return [array]
+
+        bench.runtime.transform = picky
+        good, bad, better = bench.enqueue(1), bench.enqueue(13), bench.enqueue(2)
+        await bench.scheduler.stop()
+        assert bench.runtime.batches == [3, 1, 1, 1]
+        assert [bench.values(good), bench.values(better)] == [[1], [2]]
+        assert bench.sink.failures[bad].message == "not that one"
+        assert (bench.statistics.success.count, bench.statistics.failures[FailureReason.BACKEND]) == (2, 1)
 
     on_a_loop(test)
 
