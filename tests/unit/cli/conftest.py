@@ -27,8 +27,17 @@ class Outcome:
 Naiad = Callable[..., Outcome]
 
 
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands set up this process' logging; what comes after a test must not notice."""
+    yield
+    logger = logging.getLogger("naiad")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+
+
 @pytest.fixture
-def naiad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Naiad]:
+def naiad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Naiad:
     """The command line in this process, on a workspace of its own, from a folder of its own."""
     monkeypatch.setenv("NAIAD_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.chdir(tmp_path)
@@ -39,10 +48,7 @@ def naiad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         captured = capsys.readouterr()
         return Outcome(status, captured.out, captured.err)
 
-    yield call
-    logger = logging.getLogger("naiad")
-    logger.handlers.clear()
-    logger.setLevel(logging.NOTSET)
+    return call
 
 
 @pytest.fixture
