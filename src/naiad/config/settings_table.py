@@ -127,7 +127,7 @@ SETTINGS: Final = (
         HTTP,
     ),
     Setting("http-max-body-size", POSITIVE, 1 << 30, "Bytes of the largest body with binary tensors.", HTTP),
-    Setting("http-max-receiving-size", POSITIVE, 1 << 31, "Bytes of all bodies that are received at a time.", HTTP),
+    Setting("http-max-receiving-size", POSITIVE, 1 << 31, "Bytes of all large bodies in the server at a time, until they are answered.", HTTP),
     Setting("http-max-header-size", POSITIVE, 1 << 14, "Bytes of the largest request head.", HTTP),
     Setting("http-max-connections", POSITIVE, 10_000, "Connections that may be open at a time.", HTTP),
     Setting("http-receive-timeout-secs", SECONDS, 60.0, "The longest a request may take to arrive.", HTTP),

@@ -217,11 +217,12 @@ class HttpConnection(asyncio.Protocol):
 
     def body_received(self, head: RequestHead, body: memoryview) -> None:
         """A large body is whole; the next bytes are a request again."""
-        self._release_body()
+        self._body = None
         self._read_as(self)
         self._dispatch(head, body)
 
     def _release_body(self) -> None:
+        """Bodies count as long as somebody works on them: until their request is answered."""
         self._server.release(self._reserved_bytes)
         self._reserved_bytes = 0
         self._body = self._chunks = None
@@ -237,7 +238,7 @@ class HttpConnection(asyncio.Protocol):
             return b""
         if rest is None:
             return b""
-        self._release_body()
+        self._chunks = None
         self._dispatch(body.head, memoryview(body.content))
         return rest
 
@@ -304,6 +305,8 @@ class HttpConnection(asyncio.Protocol):
             self._proceed()
 
     def _send(self, pieces: Sequence[Any]) -> None:
+        if self._reserved_bytes:
+            self._release_body()
         if self._transport.is_closing():
             return
         if len(pieces) == 1:

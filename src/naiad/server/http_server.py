@@ -37,7 +37,7 @@ class Limits:
         max_head_bytes: a request line and headers.
         max_input_bytes: a JSON or raw body, and each tensor in JSON (--http-max-input-size).
         max_body_bytes: a body with binary tensors.
-        max_receiving_bytes: all bodies that are being received at a time.
+        max_receiving_bytes: all large bodies in the server, from their first byte until they are answered.
         max_connections: open connections.
         receive_timeout_s: from a request's first byte to its last.
         idle_timeout_s: between requests.
@@ -227,7 +227,7 @@ class HttpServer:
             UnavailableError: too much is being received already.
         """
         if self._receiving_bytes + size > self._limits.max_receiving_bytes:
-            raise UnavailableError("the server is receiving as much as it may, try again later")
+            raise UnavailableError("the server holds as many bytes of requests as it may, try again later")
         self._receiving_bytes += size
 
     def release(self, size: int) -> None:

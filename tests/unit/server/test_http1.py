@@ -242,10 +242,23 @@ class TestRefusals:
         client.transport.deliver(data[:-1])
         _, other = connect(client.server)
         other.deliver(data[:-1])
-        assert error_of(other.take(), 503) == "the server is receiving as much as it may, try again later"
+        assert error_of(other.take(), 503) == "the server holds as many bytes of requests as it may, try again later"
         assert other.closed
         client.transport.deliver(data[-1:])
         assert client.transport.take() == answer("POST", b"/a", 600)
+
+    def test_a_body_counts_until_its_request_is_answered(self) -> None:
+        client = Client(max_receiving_bytes=1000)
+        data = request_bytes("POST", "/later", b"x" * 600)
+        client.transport.deliver(data[:-1])
+        client.transport.deliver(data[-1:])
+        _, other = connect(client.server)
+        other.deliver(data[:-1])
+        assert error_of(other.take(), 503).startswith("the server holds as many bytes")
+        client.application.answer()
+        _, third = connect(client.server)
+        third.deliver(data[:-1])
+        assert third.take() == b""
 
     def test_too_many_connections(self) -> None:
         client = Client(max_connections=1)
