@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -280,3 +283,15 @@ def test_two_instances_may_run_at_the_same_time(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(ask, range(8)))
+
+
+def test_nothing_is_reported_to_its_maker(tmp_path: Path) -> None:
+    made = write_model(tmp_path / "models", "m", tiny()) / "1" / "model.onnx"
+    program = f"import naiad.backends.onnxruntime as o; o.onnxruntime.InferenceSession({str(made)!r}); input()"
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run(
+        [sys.executable, "-c", program], env={**environment, "HOME": str(home)}, input=b"\n", check=True, timeout=60
+    )
+    assert list(home.rglob("*")) == []
