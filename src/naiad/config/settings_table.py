@@ -37,8 +37,8 @@ SETTINGS: Final = (
         "model-repository",
         TEXT,
         (),
-        "A folder with one folder per model, or the URL of one in an object store: s3://, gs://, as://, or any that "
-        "fsspec knows. May be given several times.",
+        "A folder with one folder per model, or the URL of one: s3:// (with naiad[s3] installed), gs:// (naiad[gcs]), "
+        "as:// (naiad[azure]), or any that fsspec has a driver for. May be given several times.",
         MODELS,
         repeats=True,
         aliases=("model-store",),
