@@ -82,8 +82,8 @@ def test_bad_arguments(flags: tuple[str, ...], last: str, tmp_path: Path) -> Non
             "error: creating server: Invalid argument - model repository '/nowhere' is not a directory",
         ),
         (
-            ("--model-repository=.", "--metrics-address=203.0.113.1"),
-            "error: creating server: Unavailable - unable to listen on '203.0.113.1:0': Cannot assign requested address",
+            ("--model-repository=.", "--metrics-address=192.0.2.1"),
+            "error: creating server: Unavailable - unable to listen on '192.0.2.1:0': Cannot assign requested address",
         ),
     ],
 )
