@@ -59,7 +59,7 @@ class Engine:
     def _explain(self, name: str, version: str) -> Model:
         prefix = f"Request for unknown model: '{name}'"
         entry = self._entries.get(name)
-        if entry is None:
+        if entry is None or not entry.versions:
             raise NotFoundError(f"{prefix} is not found")
         if not version:
             raise NotFoundError(f"{prefix} has no available versions")
@@ -189,12 +189,8 @@ class Engine:
         entry.error = None
         entry.seen = source.fingerprint
         if not source.versions:
-            entry.error = InvalidArgumentError(
-                f"at least one version must be available under the version policy of model '{name}'"
-            )
-            raise InvalidArgumentError(
-                f"load failed for model '{name}': {entry.error.message}\n", hint=entry.error.message
-            )
+            entry.error = cause = _no_version(name, source)
+            raise InvalidArgumentError(f"load failed for model '{name}': {cause.message}\n", hint=cause.hint)
         failures = await self._open_versions(entry, source)
         if failures:
             listed = "".join(f"version {number} is at UNAVAILABLE state: {reason};\n" for number, reason in failures)
@@ -370,6 +366,16 @@ class Engine:
         """Refuse what still queues: the time to drain is over."""
         for model in self.ready_models():
             model.scheduler.abandon()
+
+
+def _no_version(name: str, source: Source) -> InvalidArgumentError:
+    """Why a source has nothing to load."""
+    there = ", ".join(map(str, sorted(source.fingerprint.versions)))
+    what = f"the version policy wants none of its versions {there}" if there else f"it has no version folder {name}/1"
+    return InvalidArgumentError(
+        f"at least one version must be available under the version policy of model '{name}'",
+        hint=f"failed to load '{name}': {what}",
+    )
 
 
 def _same_but_instances(before: Source, after: Source) -> bool:

@@ -96,16 +96,9 @@ def read_config(folder: ModelFolder, settings: LoadSettings, given: Any = None) 
             f"unexpected directory name '{folder.name}' for model '{config.name}', directory name must equal model name"
         )
     versions = folder.versions()
-    if not versions:
-        raise ConfigError(
-            f"model '{folder.name}' has no version folder",
-            hint=f"expected {folder.name}/1/model.onnx, with any positive integer for the 1",
-        )
-    entries = [entry.name for entry in folder.version_path(versions[0]).iterdir()]
+    entries = [entry.name for entry in folder.version_path(versions[0]).iterdir()] if versions else []
     autocomplete.complete_backend(config, name=folder.name, entries=entries)
-    # What the file alone shows to be wrong is told before a runtime starts.
-    validate.validate(_normalized(config))
-    refuse_unserved(config)
+    validate.validate_model(_normalized(config))
     return config
 
 
@@ -125,6 +118,9 @@ def open_version(folder: ModelFolder, version: int, base: Any, settings: LoadSet
     started = time.monotonic()
     config = model_config_pb2.ModelConfig()
     config.CopyFrom(base)
+    # What the file alone shows to be wrong is told before a runtime starts.
+    validate.validate_version(_normalized(config))
+    refuse_unserved(config)
     opener = backend(config.backend)
     options = settings.backend(config.backend)
     runtime = opener(

@@ -31,6 +31,16 @@ def validate(config: ModelConfig) -> None:
         ConfigError: with Triton's sentence for the first thing that is wrong.
         InternalError: an instance group still has KIND_AUTO, which normalising resolves.
     """
+    validate_model(config)
+    validate_version(config)
+
+
+def validate_model(config: ModelConfig) -> None:
+    """The first half of `validate`: what Triton checks when it finds a model, and then knows of no version of it.
+
+    Raises:
+        ConfigError: with Triton's sentence for the first thing that is wrong.
+    """
     _validate_identity(config)
     if config.max_batch_size < 0:
         raise ConfigError(f"'max_batch_size' must be non-negative value for {config.name}")
@@ -52,6 +62,14 @@ def validate(config: ModelConfig) -> None:
             "Please disable the response cache."
         )
     _validate_metrics(config)
+
+
+def validate_version(config: ModelConfig) -> None:
+    """The second half of `validate`: what Triton checks when it loads a version, whose state then holds the sentence.
+
+    Raises:
+        ConfigError, InternalError: as `validate`.
+    """
     if not config.HasField("ensemble_scheduling"):
         validate_instance_groups(config)
     validate_tensors(config)
