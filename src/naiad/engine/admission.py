@@ -72,11 +72,9 @@ def string_elements(
     elements: list[bytes] = []
     try:
         for element in datatypes.iterate_bytes(buffer):
-            if len(elements) == expected:
-                raise InvalidArgumentError(
-                    f"{prefix}unexpected number of string elements {expected + 1} {where}, expecting {expected}"
-                )
             elements.append(element)
+            if len(elements) > expected:
+                break
     except ValueError as error:
         raise InvalidArgumentError(
             f"{prefix}incomplete string length indicator {where}, expecting 4 bytes but only {error.args[0]} bytes "
@@ -84,9 +82,24 @@ def string_elements(
         ) from error
     except IndexError:
         pass  # an element is cut short: it is not one, and the count below says so
-    if len(elements) != expected:
-        raise InvalidArgumentError(f"{prefix}expected {expected} string elements {where}, got {len(elements)}")
+    check_string_count(len(elements), shape, name=name, model_name=model_name, prefix=prefix)
     return elements
+
+
+def check_string_count(count: int, shape: Sequence[int], *, name: str, model_name: str, prefix: str) -> None:
+    """Whether a BYTES tensor has as many elements as its shape says.
+
+    Raises:
+        InvalidArgumentError: it has more or fewer.
+    """
+    expected = prod(shape)
+    where = f"for inference input '{name}' for model '{model_name}'"
+    if count > expected:
+        raise InvalidArgumentError(
+            f"{prefix}unexpected number of string elements {expected + 1} {where}, expecting {expected}"
+        )
+    if count < expected:
+        raise InvalidArgumentError(f"{prefix}expected {expected} string elements {where}, got {count}")
 
 
 def _in_model_order(model: Model, sent: list[InputTensor], prefix: str) -> tuple[InputTensor | None, ...]:

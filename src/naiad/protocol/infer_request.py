@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
 from naiad import datatypes
 from naiad.datatypes import DataType
 from naiad.errors import InternalError, InvalidArgumentError
@@ -140,7 +142,7 @@ def _read_parameters(parameters: Any, header: InferHeader) -> None:
         elif key in ("sequence_start", "sequence_end"):
             header.parameters[key] = json_value.as_bool(value, key)
         elif key == "sequence_id":
-            header.parameters[key] = value if isinstance(value, str) else json_value.as_unsigned(value, key)
+            header.parameters[key] = _sequence_id(value)
         elif key.startswith("triton_"):
             raise InvalidArgumentError(
                 "parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified."
@@ -151,6 +153,13 @@ def _read_parameters(parameters: Any, header: InferHeader) -> None:
             raise InvalidArgumentError(
                 f"parameter '{key}' has invalid type. It should be either 'int', 'bool', or 'string'."
             )
+
+
+def _sequence_id(value: Any) -> int | str:
+    """A number or a text; what is neither is told as no text, because Triton tries a number first."""
+    if type(value) is int and 0 <= value < 1 << 64:
+        return value
+    return json_value.as_string(value, "sequence_id")
 
 
 def _read_input(value: Any, max_bytes: int) -> InputTensor:
@@ -170,9 +179,13 @@ def _read_input(value: Any, max_bytes: int) -> InputTensor:
         tensor.binary_size = json_value.as_unsigned(parameters["binary_data_size"], "binary_data_size")
     elif "shared_memory_region" in parameters:
         tensor.span = read_span(parameters)
+    elif not shape or not count:
+        # Where there is room for no element, Triton does not look at what was sent.
+        tensor.data = np.empty(0, datatype.dtype)
     else:
         _check_json_size(name, datatype, count, max_bytes)
-        tensor.data = array_from_json(value["data"], datatype, count)
+        # A wrong number of strings is told by the model, in other words (triton.md §1.5).
+        tensor.data = array_from_json(value["data"], datatype, None if datatype is datatypes.BYTES else count)
     return tensor
 
 

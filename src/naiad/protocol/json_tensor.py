@@ -33,22 +33,22 @@ _WIDEST: Final = {"i": "q", "u": "Q", "f": "d"}
 """The `array` type codes of a kind's widest type, which is what JSON's numbers are read as."""
 
 
-def array_from_json(data: Any, datatype: DataType, count: int) -> Array:
+def array_from_json(data: Any, datatype: DataType, count: int | None) -> Array:
     """The elements of a JSON tensor, in row-major order.
 
     Args:
         data: parsed JSON: elements in a list, nested to any depth and in any way.
         datatype: what they are; not FP16 and BF16.
-        count: how many the shape wants.
+        count: how many the shape wants; None for as many as there are.
 
     Returns:
-        A flat, contiguous array of `count` elements; for BYTES an object array of `bytes`.
+        A flat, contiguous array of these elements; for BYTES an object array of `bytes`.
 
     Raises:
         InternalError: not an array, another number of elements, or an element of another kind.
     """
     elements = _read(json_value.as_array(data, "data"), datatype)
-    if elements.size != count:
+    if count is not None and elements.size != count:
         raise InternalError(_WRONG_COUNT)
     return elements
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from naiad import datatypes
 from naiad.backends.base import Array
-from naiad.engine.admission import admit, string_elements
+from naiad.engine.admission import admit, check_string_count, string_elements
 from naiad.engine.model import Model
 from naiad.engine.request import Buffer, InferRequest, Sink
 from naiad.engine.shared_memory import SharedMemory
@@ -87,6 +87,8 @@ class InferPlan:
         for position in self._order:
             tensor = None if position < 0 else header.inputs[position]
             if tensor is None or tensor.byte_size is None:
+                if tensor is not None and tensor.datatype is datatypes.BYTES:
+                    check_string_count(tensor.data.size, tensor.shape, **self._place(header, tensor))
                 buffers.append(None if tensor is None else tensor.data)
                 continue
             buffer: Buffer
@@ -100,9 +102,13 @@ class InferPlan:
         return buffers
 
     def _text(self, header: InferHeader, tensor: InputTensor, buffer: bytes | memoryview) -> Array:
-        prefix = f"[request id: {header.id or '<id_unknown>'}] "
-        elements = string_elements(buffer, tensor.shape, name=tensor.name, model_name=self._model.name, prefix=prefix)
+        elements = string_elements(buffer, tensor.shape, **self._place(header, tensor))
         return datatypes.object_array(elements, tensor.shape)
+
+    def _place(self, header: InferHeader, tensor: InputTensor) -> dict[str, str]:
+        """What an error about a tensor names."""
+        prefix = f"[request id: {header.id or '<id_unknown>'}] "
+        return {"name": tensor.name, "model_name": self._model.name, "prefix": prefix}
 
 
 class PlanCache:

@@ -195,9 +195,15 @@ class TestSizes:
         header = read({"inputs": [{**INPUT, "shape": [100], "data": [0] * 100}]}, max_bytes=400)
         assert header.inputs[0].data.nbytes == 400
 
-    def test_many_elements_of_text_are_missing_elements(self) -> None:
-        message = input_refusal(InternalError, datatype="BYTES", shape=[MAX], data=["a"])
-        assert message == "Unable to parse 'data': Shape does not match true shape of 'data' field"
+    def test_strings_are_counted_by_the_model(self) -> None:
+        header = read({"inputs": [{"name": "x", "shape": [MAX], "datatype": "BYTES", "data": ["a"]}]})
+        assert header.inputs[0].data.tolist() == [b"a"]
+
+    @pytest.mark.parametrize("shape", [[], [0], [3, 0]], ids=str)
+    @pytest.mark.parametrize("datatype", ["FP32", "FP16", "BYTES", "BOOL"])
+    def test_what_is_sent_for_no_element_is_not_looked_at(self, shape: list[int], datatype: str) -> None:
+        header = read({"inputs": [{"name": "x", "shape": shape, "datatype": datatype, "data": [1, "a", None]}]})
+        assert header.inputs[0].data.size == 0
 
     @pytest.mark.parametrize("dim", [MAX, 3, MAX + 1], ids=str)
     def test_many_dimensions_take_no_time(self, dim: int) -> None:
@@ -216,6 +222,12 @@ class TestParameters:
         parameters = {"sequence_id": "a", "sequence_start": True, "sequence_end": False}
         assert read({"inputs": [], "parameters": parameters}).parameters == parameters
         assert read({"inputs": [], "parameters": {"sequence_id": 7}}).parameters == {"sequence_id": 7}
+
+    @pytest.mark.parametrize("value", [-1, 1 << 64, 1.0, True, None, [], {}], ids=repr)
+    def test_a_sequence_that_is_neither_a_number_nor_a_text(self, value: Any) -> None:
+        assert refusal({"inputs": [], "parameters": {"sequence_id": value}}, InternalError) == (
+            "Unable to parse 'sequence_id': attempt to access JSON non-string as string"
+        )
 
     def test_others_are_the_models(self) -> None:
         parameters = {"a": 1, "b": "s", "c": True, "d": 1.5, "e": -1}

@@ -107,6 +107,23 @@ class TestInputs:
         assert sent(plans.request(text, framed)).tolist() == [[b"x", b"yz"]]
         assert plans.refusal(text, b"\xff" * len(framed)).startswith("[request id: r] ")
 
+    @pytest.mark.parametrize(
+        ("elements", "message"),
+        [
+            (["a"], "expected 2 string elements for inference input 'a' for model 'm', got 1"),
+            (
+                ["a", "b", "c"],
+                "unexpected number of string elements 3 for inference input 'a' for model 'm', expecting 2",
+            ),
+        ],
+    )
+    def test_another_number_of_strings_in_json(self, elements: list[str], message: str) -> None:
+        """The layout of a request that was well says nothing of the next one's strings."""
+        plans = Plans(idle_model([spec("a", "BYTES")]))
+        good = {"name": "a", "shape": [1, 2], "datatype": "BYTES", "data": ["x", "y"]}
+        assert sent(plans.request(header(good))).tolist() == [b"x", b"y"]
+        assert plans.refusal(header({**good, "data": elements}, id="r")) == f"[request id: r] {message}"
+
     def test_an_absent_optional_input(self) -> None:
         plans = Plans(idle_model([spec("a"), spec("b", optional=True)]))
         assert list(plans.request(header(tensor("a")), floats(1, 2)).inputs) == [floats(1, 2), None]
