@@ -67,7 +67,7 @@ def choose_encoding(accept_encoding: bytes) -> bytes:
     """The encoding that an answer should have: of identity, deflate and gzip the one with the highest q-value.
 
     Args:
-        accept_encoding: the value of Accept-Encoding.
+        accept_encoding: the value of Accept-Encoding. Of equals, the first wins and `*` means nothing, as in Triton.
 
     Returns:
         `identity` when the client asks for neither of the others, or for none of the three.
@@ -76,10 +76,8 @@ def choose_encoding(accept_encoding: bytes) -> bytes:
     for item in accept_encoding.lower().split(b","):
         name, _, parameters = item.partition(b";")
         weights[name.strip()] = _weight(parameters)
-    other = weights.get(b"*")
-    offers = [(weights.get(name, other), name) for name in (b"gzip", b"deflate") if name in weights or other]
-    best, name = max(((weight, name) for weight, name in offers if weight), default=(0.0, IDENTITY))
-    return name if best >= weights.get(IDENTITY, 0.0) else IDENTITY
+    offers = [(weight, name) for name, weight in weights.items() if weight and name in (*_WINDOW_BITS, IDENTITY)]
+    return max(offers, key=lambda offer: offer[0], default=(0.0, IDENTITY))[1]
 
 
 def _weight(parameters: bytes) -> float:

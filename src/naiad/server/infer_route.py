@@ -23,6 +23,7 @@ class InferRoute:
         shared: the regions of shared memory.
 
     Raises:
+        NotFoundError, UnavailableError: there is no such model, which is told before anything else.
         UnsupportedError: the body is compressed in a way that is not known.
         InvalidArgumentError: the header that says how much of the body is JSON is no number.
     """
@@ -48,6 +49,7 @@ class InferRoute:
         max_input_bytes: int,
         shared: SharedMemory,
     ) -> None:
+        engine.model(name, version)
         self._engine = engine
         self._shared = shared
         self._name = name
@@ -64,7 +66,7 @@ class InferRoute:
             NaiadError: it is refused.
         """
         model = self._engine.model(self._name, self._version)
-        if self._body_encoding is not IDENTITY:
+        if self._body_encoding != IDENTITY:
             body = decompress(body, self._body_encoding, max_bytes=self._max_input_bytes)
         size, json_bytes = len(body), self._json_bytes
         if json_bytes is None:
@@ -78,7 +80,7 @@ class InferRoute:
             request = plans.request(bytes(body[:json_bytes]), body[json_bytes:], connection, arrived_ns)
         else:
             request = raw_request(model, body, connection, arrived_ns)
-        if self._answer_encoding is not IDENTITY:
+        if self._answer_encoding != IDENTITY:
             request.plan = CompressedAnswer(request.plan, self._answer_encoding)
         model.infer(request)
         connection.request = request

@@ -64,6 +64,10 @@ def test_other_encodings(value: bytes) -> None:
         (b"gzip;q=0.5, identity", IDENTITY),
         (b"gzip;q=0.5, identity;q=0.1", b"gzip"),
         (b"gzip;q=oops", IDENTITY),
+        (b"deflate, gzip", b"deflate"),
+        (b"identity, gzip", IDENTITY),
+        (b"*", IDENTITY),
+        (b"*;q=0.5, gzip;q=0.1", b"gzip"),
         (b"GZIP;Q=1", b"gzip"),
     ],
 )
