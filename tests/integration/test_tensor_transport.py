@@ -113,6 +113,21 @@ def test_cuda_regions_are_refused_as_on_a_cpu(server: Server) -> None:
     assert json.loads(server.ask("GET", "/v2/cudasharedmemory/status").body) == []
 
 
+def test_a_system_region_is_no_cuda_region(server: Server, segments: dict[str, Path]) -> None:
+    key, _ = segments
+    registered = server.ask(
+        "POST", "/v2/systemsharedmemory/region/r/register", json.dumps({"key": key, "byte_size": 8}).encode()
+    )
+    assert (registered.status, registered.body) == (200, b"")
+    assert registered.headers["content-type"] == "application/json"
+    answer = server.ask("GET", "/v2/cudasharedmemory/region/r/status")
+    assert (answer.status, answer.error) == (
+        404,
+        "The region named 'r' is registered as system shared memory, not CUDA shared memory",
+    )
+    assert server.ask("POST", "/v2/systemsharedmemory/unregister").headers["content-type"] == "application/json"
+
+
 def test_shared_memory_is_off_unless_allowed(tmp_path: Path) -> None:
     write_model(tmp_path / "models", "tiny", tiny())
     with running(tmp_path / "models", directory=tmp_path) as started:

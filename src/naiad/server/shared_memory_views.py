@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Final
 
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InvalidArgumentError, NotFoundError, UnsupportedError
 from naiad.protocol import json_value
 from naiad.protocol.shared_memory import parse_registration
-from naiad.server.response import EMPTY, Response, json_response
+from naiad.server.response import JSON, Response, json_response
+
+_DONE: Final = Response(200, b"", JSON)
 
 
 class SharedMemoryViews:
@@ -48,7 +51,7 @@ class SharedMemoryViews:
         if not name:
             raise InvalidArgumentError("'region name' is necessary to register system shared memory region")
         self.memory.register(name, parse_registration(body))
-        return EMPTY
+        return _DONE
 
     def unregister(self, name: str, version: str, body: bytes | memoryview) -> Response:
         """Unregister a region, or all of them; one that is not there is no error.
@@ -58,7 +61,7 @@ class SharedMemoryViews:
         """
         self._check()
         self.memory.unregister(name)
-        return EMPTY
+        return _DONE
 
     def cuda_status(self, name: str, version: str, body: bytes | memoryview) -> Response:
         """There are never CUDA regions.
@@ -66,6 +69,10 @@ class SharedMemoryViews:
         Raises:
             NotFoundError: one is asked for by name.
         """
+        if any(region.name == name for region in self.memory.regions()):
+            raise NotFoundError(
+                f"The region named '{name}' is registered as system shared memory, not CUDA shared memory"
+            )
         if name:
             raise NotFoundError(f"Unable to find cuda shared memory region: '{name}'")
         return json_response([])
@@ -96,7 +103,7 @@ class SharedMemoryViews:
             UnsupportedError: clients may not.
         """
         self._check()
-        return EMPTY
+        return _DONE
 
     def _check(self) -> None:
         if not self._allowed:
