@@ -77,6 +77,8 @@ def parse_json(text: str | bytes, *, source: str) -> ModelConfig:
         path = ".".join(_JSON_FIELD.findall(message))
         what = _JSON_FIELD.sub("", message).rstrip(".")
         raise _refusal(source, f"{path}: {what}" if path else what) from None
+    except OverflowError as error:  # an infinite enum, which protobuf does not expect
+        raise _refusal(source, str(error)) from None
 
 
 def render(config: ModelConfig) -> str:

@@ -171,6 +171,7 @@ def test_json_enums_have_any_case_inside_maps_too() -> None:
             "did you mean 'TYPE_FP32'?",
         ),
         ('{"max_batch_size": 99999999999}', "override: max_batch_size: Value out of range: 99999999999", None),
+        ('{"input": [{"data_type": 1e999}]}', "override: cannot convert float infinity to integer", None),
         ('{"name": "a", "name": "b"}', "override: field 'name' is given more than once", None),
         ('{\n"name" "a"}', "override:2: Expecting ':' delimiter", None),
         ("[]", "override: expected an object for inference.ModelConfig, got []", None),
