@@ -14,6 +14,7 @@
     ├── UnavailableError           503     14 UNAVAILABLE       Unavailable
     ├── CancelledError             400      1 CANCELLED         <invalid code>
     ├── UnauthorizedError          401     16 UNAUTHENTICATED
+    ├── RestrictedError            403     14 UNAVAILABLE
     ├── MethodNotAllowedError      405     12 UNIMPLEMENTED
     ├── ContentTooLargeError       413      8 RESOURCE_EXHAUSTED
     ├── HeaderFieldsTooLargeError  431      8 RESOURCE_EXHAUSTED
@@ -131,6 +132,14 @@ class UnauthorizedError(NaiadError):
     http_status = 401
     grpc_code = 16
     code_name = "Unauthorized"
+
+
+class RestrictedError(NaiadError):
+    """The API is restricted, and the request has not the header that opens it (triton.md §1.2)."""
+
+    http_status = 403
+    grpc_code = 14
+    code_name = "Unavailable"
 
 
 class MethodNotAllowedError(NaiadError):

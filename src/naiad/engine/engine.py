@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from naiad.config import pbtxt
@@ -32,17 +32,26 @@ class Engine:
         repositories: searched in order; a name in two of them is served from neither (triton.md §4.8).
         settings: how models are loaded.
         load_threads: loads that run at a time.
+        loaded: told of every model version before requests find it.
     """
 
-    def __init__(self, repositories: Sequence[Repository], *, settings: LoadSettings, load_threads: int = 4) -> None:
+    def __init__(
+        self,
+        repositories: Sequence[Repository],
+        *,
+        settings: LoadSettings,
+        load_threads: int = 4,
+        loaded: Callable[[Model], None] = lambda model: None,
+    ) -> None:
         self._repositories = repositories
         self._settings = settings
+        self._loaded = loaded
         self._pool = ThreadPoolExecutor(load_threads, thread_name_prefix="model-load")
         self._entries: dict[str, ModelEntry] = {}
         self._ready: dict[tuple[str, str], Model] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._overrides: dict[str, OverrideFolder] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], Model] = {}
 
     # Which model a request means.
 
@@ -263,6 +272,7 @@ class Engine:
                 status.state, status.reason = ModelState.UNAVAILABLE, reason
             logger.error("failed to load '%s' version %d: %s", name, number, reason)
             return reason
+        self._loaded(model)
         replaced = status.model
         entry.versions[number] = VersionStatus(ModelState.READY, model=model)
         self._publish(name, entry)  # before the old one closes: nobody may find it any more
@@ -314,8 +324,8 @@ class Engine:
                 status.state = ModelState.UNAVAILABLE
 
         task = asyncio.get_running_loop().create_task(close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing[task] = model
+        task.add_done_callback(self._closing.pop)
 
     # Polling.
 
@@ -364,7 +374,7 @@ class Engine:
 
     def abandon(self) -> None:
         """Refuse what still queues: the time to drain is over."""
-        for model in self.ready_models():
+        for model in (*self.ready_models(), *self._closing.values()):
             model.scheduler.abandon()
 
 

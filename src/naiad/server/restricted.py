@@ -6,15 +6,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 from naiad.config.restricted_api import RestrictedApi
-from naiad.errors import NaiadError
-
-
-class RestrictedError(NaiadError):
-    """The API is restricted, and the request has not the header that opens it."""
-
-    http_status = 403
-    grpc_code = 14
-    code_name = "Unavailable"
+from naiad.errors import RestrictedError
 
 
 class Restrictions:

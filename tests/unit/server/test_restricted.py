@@ -5,7 +5,8 @@ import hmac
 import pytest
 
 from naiad.config.restricted_api import CATEGORIES, parse_restricted_api
-from naiad.server.restricted import RestrictedError, Restrictions
+from naiad.errors import RestrictedError
+from naiad.server.restricted import Restrictions
 
 
 def restrictions(*texts: str) -> Restrictions:
