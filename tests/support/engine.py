@@ -51,6 +51,9 @@ class RecordingSink:
         order: requests in the order in which they were told.
     """
 
+    transport = "HTTP"
+    receiving_since_ns = 0
+
     def __init__(self) -> None:
         self.answers: dict[InferRequest, list[Array]] = {}
         self.failures: dict[InferRequest, NaiadError] = {}

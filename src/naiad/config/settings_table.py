@@ -22,14 +22,17 @@ from naiad.config.setting import (
     Setting,
     choice,
 )
+from naiad.config.trace_config import parse_trace_option
 
 MODELS: Final = "Models"
 HTTP: Final = "HTTP"
 METRICS: Final = "Metrics"
 LOGGING: Final = "Logging"
+TRACING: Final = "Tracing"
 PROCESS: Final = "Process"
 
 _BACKEND_OPTION: Final = Kind("<backend>,<option>=<value> or <option>=<value>", parse_backend_option)
+_TRACE_OPTION: Final = Kind("<option>=<value> or <mode>,<option>=<value>", parse_trace_option)
 _RESTRICTED_API: Final = Kind("<categories>:<header>=<value>", parse_restricted_api, is_secret=True)
 
 SETTINGS: Final = (
@@ -178,6 +181,16 @@ SETTINGS: Final = (
         LOGGING,
     ),
     Setting("log-file", TEXT, None, "A file to add the log to, instead of stderr.", LOGGING),
+    Setting(
+        "trace-config",
+        _TRACE_OPTION,
+        (),
+        "Which requests to trace, and where to: level=TIMESTAMPS or level=TENSORS, rate=<one in so many>, "
+        "count=<how many, -1 for all>, triton,file=<path>, triton,log-frequency=<traces to a file, 0 for all>. May be "
+        "given several times. All but the file can be changed while the server runs.",
+        TRACING,
+        repeats=True,
+    ),
     Setting("id", TEXT, "naiad", "The server's name in its metadata.", PROCESS),
     Setting("exit-timeout-secs", COUNT, 30, "How long a stop waits for requests that are being answered.", PROCESS),
     Setting(

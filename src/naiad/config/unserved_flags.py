@@ -76,8 +76,7 @@ UNSERVED_FLAGS: Final = (
         "metrics-config=counter_latencies=true|histogram_latencies=false|summary_latencies=false",
     ),
     *_rows(
-        "this version of naiad does not trace requests",
-        "trace-config=level=off",
+        "--trace-config has taken its place",
         "trace-file",
         "trace-level=off|false",
         "trace-rate",

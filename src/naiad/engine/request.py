@@ -18,6 +18,14 @@ Buffer = Any
 class Sink(Protocol):
     """Who asked. Called on the event loop, exactly once per request, and must not raise."""
 
+    @property
+    def transport(self) -> str:
+        """What the request came by, as the names of moments in traces begin: HTTP, GRPC (triton.md §1.9)."""
+
+    @property
+    def receiving_since_ns(self) -> int:
+        """While the request is handed to the engine: when its first byte came, or 0 when all came at once."""
+
     def respond(self, request: InferRequest, outputs: Sequence[Array]) -> None:
         """The answer: one array per output of the model, in the model's order, of client shape."""
 
@@ -31,7 +39,7 @@ class InferRequest:
     Attributes:
         model: the model version that runs it.
         sink: who is told.
-        plan: what the sink needs to encode the answer; the engine does not look at it.
+        plan: what the sink needs to encode the answer; the engine does not look at it, but for timing it in a trace.
         inputs: one buffer per input of the model, in the model's order; None for an absent optional input.
         shapes: the client shape of each input, batch dimension included.
         batch_size: rows; 1 for a model that does not batch.

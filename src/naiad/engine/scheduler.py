@@ -16,6 +16,7 @@ from naiad.engine.execution import Batch, Executor, clock_ns
 from naiad.engine.instance import InstanceThread
 from naiad.engine.pace import Pace
 from naiad.engine.request import InferRequest
+from naiad.engine.request_trace import TracedSink
 from naiad.engine.statistics import FailureReason, ModelStatistics
 from naiad.errors import CancelledError, NaiadError, UnavailableError
 
@@ -33,6 +34,9 @@ class Scheduler:
         pace: where a batch runs.
         statistics: counted here.
         preserve_ordering: answers leave in arrival order.
+
+    Attributes:
+        traced: how many of the requests in here are traced.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Scheduler:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._stopped: asyncio.Future[None] | None = None
+        self.traced = 0
         self.resize(instances)
 
     def enqueue(self, request: InferRequest) -> None:
@@ -104,6 +109,8 @@ class Scheduler:
         """Nobody waits for this request any more: it is skipped if it still queues, and counted as cancelled."""
         if not request.cancelled:
             request.cancelled = True
+            if isinstance(request.sink, TracedSink):
+                request.sink.cancelled()
             self._statistics.count_failure(FailureReason.CANCELED, clock_ns() - request.arrived_ns)
 
     async def stop(self) -> None:
@@ -185,6 +192,8 @@ class Scheduler:
             for part in batch.parts:
                 self._answer(part)
             return
+        if self.traced:
+            _note_computed(batch)
         if batch.error is not None:
             for request in requests:
                 self._fail(request, batch.error, FailureReason.BACKEND)
@@ -257,3 +266,9 @@ class Scheduler:
         for request in running + self._batcher.drain():
             self._fail(request, CancelledError("Exit timeout expired. Exiting immediately."), FailureReason.CANCELED)
             request.cancelled = True
+
+
+def _note_computed(batch: Batch) -> None:
+    for request in batch.requests:
+        if isinstance(request.sink, TracedSink):
+            request.sink.computed(batch)

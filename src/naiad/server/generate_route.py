@@ -12,6 +12,7 @@ from typing import Final
 from naiad.backends.base import Array
 from naiad.engine.admission import admit
 from naiad.engine.engine import Engine
+from naiad.engine.model import Model
 from naiad.engine.request import InferRequest
 from naiad.errors import InternalError, InvalidArgumentError, NaiadError
 from naiad.protocol.compression import IDENTITY
@@ -65,7 +66,7 @@ class GenerateRoute:
         request = InferRequest(
             model,
             GenerateSink(connection, streams=self._streams, chunked=self._chunked),
-            None,
+            GeneratePlan(model),
             [None if tensor is None else tensor.data for tensor in admitted.inputs],
             admitted.shapes,
             admitted.batch_size,
@@ -88,21 +89,26 @@ class GenerateSink:
 
     __slots__ = ("_chunked", "_connection", "_streams")
 
+    transport: Final = "HTTP"
+
     def __init__(self, connection: HttpConnection, *, streams: bool, chunked: bool) -> None:
         self._connection = connection
         self._streams = streams
         self._chunked = chunked
 
+    @property
+    def receiving_since_ns(self) -> int:
+        """As the connection's."""
+        return self._connection.receiving_since_ns
+
     def respond(self, request: InferRequest, outputs: Sequence[Array]) -> None:
         """The outputs are there."""
-        model = request.model
-        named = [(spec.name, spec.datatype, output) for spec, output in zip(model.outputs, outputs, strict=True)]
         try:
-            text = generate_json(model.name, model.version, request.id, named)
+            text = request.plan.encode(request.id, outputs)
         except NaiadError as error:
             self.fail(request, error)
         except Exception:
-            logger.exception("unexpected error while encoding outputs of '%s'", model.name)
+            logger.exception("unexpected error while encoding outputs of '%s'", request.model.name)
             self.fail(request, InternalError("unexpected internal error, see the server's log"))
         else:
             self._answer(200, text)
@@ -114,3 +120,26 @@ class GenerateSink:
     def _answer(self, status: int, text: bytes) -> None:
         body, content_type = (event(text), _EVENTS) if self._streams else (text, JSON)
         self._connection.answer(Response(status, body, content_type, chunked=self._chunked))
+
+
+class GeneratePlan:
+    """Writes the JSON of an answer.
+
+    Args:
+        model: that gives the outputs.
+    """
+
+    __slots__ = ("_model",)
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def encode(self, request_id: str, outputs: Sequence[Array]) -> bytes:
+        """The object of one response.
+
+        Raises:
+            InvalidArgumentError: an output is of a type that does not travel through JSON.
+        """
+        specs = self._model.outputs
+        named = [(spec.name, spec.datatype, output) for spec, output in zip(specs, outputs, strict=True)]
+        return generate_json(self._model.name, self._model.version, request_id, named)

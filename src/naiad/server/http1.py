@@ -64,6 +64,8 @@ class HttpConnection(asyncio.Protocol):
         "request",
     )
 
+    transport: Final = "HTTP"
+
     def __init__(self, server: HttpServer) -> None:
         self._server = server
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
@@ -254,8 +256,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _dispatch(self, head: RequestHead, body: bytes | memoryview) -> None:
         self._head = head
-        self._since_ns = now_ns = clock_ns()
-        self._receiving = False
+        now_ns = clock_ns()
         self._busy = True
         try:
             response = self._server.handle(self, head, body, now_ns)
@@ -264,6 +265,8 @@ class HttpConnection(asyncio.Protocol):
         except Exception:
             logger.exception("unexpected error while handling %s %r", head.method, head.path)
             response = error_response(InternalError("unexpected internal error, see the server's log"))
+        self._since_ns = now_ns
+        self._receiving = False
         if response is not None:
             self._busy = False
             self._send([self._encode(response, head)])
@@ -271,6 +274,11 @@ class HttpConnection(asyncio.Protocol):
     def _encode(self, response: Response, head: RequestHead) -> bytes:
         encoded = response.encode(b"Connection: close\r\n" if self._closing else head.connection_field)
         return encoded[: len(encoded) - len(response.body)] if head.method == "HEAD" else encoded
+
+    @property
+    def receiving_since_ns(self) -> int:
+        """While a request is handled: when its first byte came, or 0 when all came at once."""
+        return self._since_ns if self._receiving else 0
 
     def respond(self, request: InferRequest, outputs: Sequence[Array]) -> None:
         """An inference has its outputs."""

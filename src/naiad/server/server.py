@@ -16,9 +16,11 @@ import platformdirs
 
 from naiad.config.backend_options import options_by_backend
 from naiad.config.settings import Settings
+from naiad.config.trace_config import read_trace_config
 from naiad.engine.engine import Engine
 from naiad.engine.loader import LoadSettings
 from naiad.engine.shared_memory import SharedMemory
+from naiad.engine.tracing import Tracing
 from naiad.errors import InternalError, NaiadError, UsageError
 from naiad.repository.location import FetchSettings, open_repository
 from naiad.server.auth import KeyRing
@@ -30,6 +32,7 @@ from naiad.server.model_control import ControlMode, ModelControl
 from naiad.server.restricted import Restrictions
 from naiad.server.shared_memory_views import SharedMemoryViews
 from naiad.server.startup_table import model_table
+from naiad.server.trace_views import TraceViews
 from naiad.server.v2_routes import V2Routes
 
 logger = logging.getLogger(__name__)
@@ -100,6 +103,7 @@ class Server:
             max_model_files=settings.repository_max_model_files,
         )
         self._repositories = [open_repository(text, fetching) for text in settings.model_repository]
+        self._tracing = Tracing(*read_trace_config(settings.trace_config))
         self._engine = Engine(
             self._repositories,
             settings=LoadSettings(
@@ -110,6 +114,7 @@ class Server:
                 retries=settings.model_load_retry_count,
             ),
             load_threads=settings.model_load_thread_count,
+            loaded=self._tracing.attach,
         )
         limits = Limits(
             max_head_bytes=settings.http_max_header_size,
@@ -137,6 +142,7 @@ class Server:
             strict_readiness=settings.strict_readiness,
             restrictions=restrictions,
             logging_views=LoggingViews(log, changed=self._follow_log),
+            trace_views=TraceViews(self._tracing, self._engine),
         )
         check_access = routes.check_access if restrictions else None
         self._http = HttpServer(routes.handle, limits=limits, keys=keys, check_access=check_access)
@@ -213,6 +219,7 @@ class Server:
             logger.warning("Exit timeout expired. Exiting immediately.")
             self._engine.abandon()
             self.is_overdue = True
+        await asyncio.to_thread(self._tracing.close)
         self._http.close()
         self._metrics.close()
         for repository in self._repositories:

@@ -22,6 +22,7 @@ from naiad.server.request_head import RequestHead
 from naiad.server.response import JSON, Response, error_response, json_response
 from naiad.server.restricted import Restrictions
 from naiad.server.shared_memory_views import SharedMemoryViews
+from naiad.server.trace_views import TraceViews
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _SYSTEM_SHARED_MEMORY: Final = r"/v2/systemsharedmemory(?:/region/(?P<name>[^/]+
 _CUDA_SHARED_MEMORY: Final = r"/v2/cudasharedmemory(?:/region/(?P<name>[^/]+))?"
 _REPOSITORY: Final = r"/v2/repository(?:/(?P<repository>[^/]+))?"
 _MAX_VERSION: Final = str((1 << 63) - 1)
+_TRACE: Final = r"/v2/(?:models/(?P<name>[^/]+)/)?trace/setting"
 _LIVE: Final = json_response({"live": True})
 _READY: Final = json_response({"ready": True})
 _NOT_READY: Final = json_response({"ready": False}, 400)
@@ -57,6 +59,7 @@ class V2Routes:
         strict_readiness: ready only when every model is.
         restrictions: the headers that some categories of routes need.
         logging_views: what is logged.
+        trace_views: what is traced.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class V2Routes:
         strict_readiness: bool,
         restrictions: Restrictions,
         logging_views: LoggingViews,
+        trace_views: TraceViews,
     ) -> None:
         self._engine = engine
         self._control = control
@@ -97,6 +101,8 @@ class V2Routes:
                 ("shared-memory", "GET", _CUDA_SHARED_MEMORY + "/status", shared.cuda_status),
                 ("shared-memory", "POST", _CUDA_SHARED_MEMORY + "/register", shared.cuda_register),
                 ("shared-memory", "POST", _CUDA_SHARED_MEMORY + "/unregister", shared.cuda_unregister),
+                ("trace", "GET", _TRACE, trace_views.settings),
+                ("trace", "POST", _TRACE, trace_views.update),
                 ("logging", "GET", "/v2/logging", logging_views.settings),
                 ("logging", "POST", "/v2/logging", logging_views.update),
                 ("model-repository", "POST", _REPOSITORY + "/index", self._index),
