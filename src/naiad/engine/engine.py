@@ -68,7 +68,7 @@ class Engine:
     def _explain(self, name: str, version: str) -> Model:
         prefix = f"Request for unknown model: '{name}'"
         entry = self._entries.get(name)
-        if entry is None or not entry.versions:
+        if entry is None or not (entry.versions or entry.seen):
             raise NotFoundError(f"{prefix} is not found")
         if not version:
             raise NotFoundError(f"{prefix} has no available versions")

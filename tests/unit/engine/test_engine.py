@@ -149,6 +149,8 @@ async def test_a_model_without_a_version_to_serve(repository: Path, policy: str,
             "'tiny'\n"
         )
         assert caught.value.hint == f"failed to load 'tiny': {hint}"
+        with pytest.raises(NotFoundError, match="'tiny' has no available versions"):
+            engine.model("tiny")
 
 
 async def test_requests_in_the_queue_survive_an_unload(repository: Path) -> None:
