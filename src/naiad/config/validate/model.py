@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Final
 
 from naiad.config.model_config import ENSEMBLE_PLATFORM, ModelConfig
 from naiad.config.validate.batching import validate_dynamic_batching
 from naiad.config.validate.ensemble import validate_ensemble
 from naiad.config.validate.instances import validate_instance_groups
+from naiad.config.validate.limits import validate_limits
 from naiad.config.validate.sequence import validate_sequence_batching
 from naiad.config.validate.tensors import validate_batch_tensors, validate_tensors
 from naiad.config.validate.warmup import validate_warmup
@@ -42,6 +44,7 @@ def validate_model(config: ModelConfig) -> None:
         ConfigError: with Triton's sentence for the first thing that is wrong.
     """
     _validate_identity(config)
+    _validate_filename(config)
     if config.max_batch_size < 0:
         raise ConfigError(f"'max_batch_size' must be non-negative value for {config.name}")
     if not config.HasField("version_policy"):
@@ -75,6 +78,17 @@ def validate_version(config: ModelConfig) -> None:
     validate_tensors(config)
     validate_batch_tensors(config)
     validate_warmup(config)
+    validate_limits(config)
+
+
+def _validate_filename(config: ModelConfig) -> None:
+    """A configuration may come with a request, and then may not name files that are none of the model's."""
+    path = PurePosixPath(config.default_model_filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or "\0" in config.default_model_filename:
+        raise ConfigError(
+            f"default_model_filename '{config.default_model_filename}' of model {config.name} is outside the version "
+            "folder"
+        )
 
 
 def _validate_identity(config: ModelConfig) -> None:

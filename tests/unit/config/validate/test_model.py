@@ -24,6 +24,7 @@ from naiad.errors import ConfigError
         'backend: "pytorch" platform: "torch_aoti"',
         'backend: "tensorrt" platform: "tensorrt_plan"',
         "version_policy { all { } }",
+        'default_model_filename: "sub/model..py"',
         "response_cache { enable: true }",
         "model_transaction_policy { decoupled: true }",
         'model_metrics { metric_control { metric_identifier { family: "f" } histogram_options { buckets: 1 } } }',
@@ -43,6 +44,13 @@ def test_accepted(text: str, refusal: Callable[[str], str | None]) -> None:
         ),
         ('backend: "onnxruntime"', "unexpected 'platform' and 'backend' pair, got:, onnxruntime"),
         ('backend: "pytorch" platform: "libtorch"', "unexpected 'platform' and 'backend' pair, got:libtorch, pytorch"),
+        *(
+            (
+                f'default_model_filename: "{name}"',
+                f"default_model_filename '{name}' of model m is outside the version folder",
+            )
+            for name in ("/etc/passwd", "../2/model.onnx", "a/../../b", "..")
+        ),
         ("max_batch_size: -1", "'max_batch_size' must be non-negative value for m"),
         (
             "model_transaction_policy { decoupled: true } response_cache { enable: true }",
