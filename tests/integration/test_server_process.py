@@ -27,6 +27,13 @@ output { name: "done" data_type: TYPE_INT64 dims: 1 }
 instance_group { kind: KIND_CPU count: 1 }
 parameters { key: "execution" value { string_value: "thread" } }
 """
+ENDLESS = f"""{SPIN_CONFIG}
+model_warmup {{
+  name: "w"
+  batch_size: 1
+  inputs {{ key: "steps" value {{ data_type: TYPE_INT64 dims: 1 input_data_file: "steps" }} }}
+}}
+"""
 
 
 def spin(steps: int) -> bytes:
@@ -225,6 +232,25 @@ class TestStopping:
             server.signal(signal.SIGTERM)
             assert server.wait(timeout_s=10) == 0
             assert "Traceback" not in server.log
+        finally:
+            end(server)
+
+    @pytest.mark.parametrize("mode", ["none", "explicit"])
+    def test_a_load_without_end_does_not_keep_it(self, tmp_path: Path, mode: str) -> None:
+        folder = write_model(tmp_path / "models", "endless", spinner(), ENDLESS)
+        (folder / "warmup").mkdir()
+        (folder / "warmup" / "steps").write_bytes((10**15).to_bytes(8, "little"))
+        server = spawn(tmp_path / "models", f"--model-control-mode={mode}", "--exit-timeout-secs=1", directory=tmp_path)
+        try:
+            if mode == "explicit":
+                server.wait_until_ready()
+                with server.connect() as connection:
+                    connection.send(request_bytes("POST", "/v2/repository/models/endless/load", b""))
+                    wait_for(lambda: "loading: endless:1" in server.log, "it loads")
+            wait_for(lambda: "loading: endless:1" in server.log, "it loads")
+            server.signal(signal.SIGTERM)
+            assert server.wait(timeout_s=10) == 1
+            assert "Exit timeout expired. Exiting immediately." in server.log
         finally:
             end(server)
 

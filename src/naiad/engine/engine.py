@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from naiad.config import pbtxt
 from naiad.config.versions import versions_to_serve
+from naiad.engine.load_pool import LoadPool
 from naiad.engine.loader import LoadSettings, assemble, open_patiently, read_config, resize_instances
 from naiad.engine.model import Model
 from naiad.engine.model_entry import UNLOADED, ModelEntry, ModelState, Source, VersionStatus
@@ -46,7 +46,7 @@ class Engine:
         self._repositories = repositories
         self._settings = settings
         self._loaded = loaded
-        self._pool = ThreadPoolExecutor(load_threads, thread_name_prefix="model-load")
+        self._pool = LoadPool(load_threads)
         self._entries: dict[str, ModelEntry] = {}
         self._ready: dict[tuple[str, str], Model] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -92,7 +92,7 @@ class Engine:
     async def index(self) -> list[tuple[str, str, VersionStatus | None]]:
         """Name, version and status of everything in the repositories. The version is "" for a model that has none, and
         the status None for one that was never asked for."""
-        known = await asyncio.get_running_loop().run_in_executor(self._pool, self._names)
+        known = await self._pool.run(self._names)
         rows: list[tuple[str, str, VersionStatus | None]] = []
         for name in sorted(known | self._entries.keys()):
             entry = self._entries.get(name)
@@ -125,7 +125,7 @@ class Engine:
             The models that have no version to serve, and why.
         """
         if names is None:
-            names = sorted(await asyncio.get_running_loop().run_in_executor(self._pool, self._names))
+            names = sorted(await self._pool.run(self._names))
         await asyncio.gather(*(self._load_and_log(name) for name in names))
         missing = NotFoundError("no such folder in the model repositories")
         entries = ((name, self._entries.get(name) or ModelEntry(error=missing)) for name in names)
@@ -183,10 +183,9 @@ class Engine:
                 self._locks.pop(name, None)
 
     async def _load(self, name: str, config: str | None, override: OverrideFolder | None) -> None:
-        loop = asyncio.get_running_loop()
         entry = self._entries.setdefault(name, ModelEntry())
         try:
-            source = await loop.run_in_executor(self._pool, self._read_source, name, config, override)
+            source = await self._pool.run(self._read_source, name, config, override)
         except NaiadError as error:
             entry.error = error
             if isinstance(error, NotFoundError) and not entry.versions:
@@ -253,17 +252,14 @@ class Engine:
 
     async def _open_version(self, entry: ModelEntry, source: Source, number: int) -> str:
         """Load one version; returns why it failed, or nothing."""
-        loop = asyncio.get_running_loop()
         name = source.folder.name
         status = entry.versions.get(number)
         if status is None or status.model is None:
             status = entry.versions[number] = VersionStatus(ModelState.LOADING)
         logger.info("loading: %s:%d", name, number)
         try:
-            opened = await loop.run_in_executor(
-                self._pool, open_patiently, source.folder, number, source.config, self._settings
-            )
-            model = assemble(opened, loop)
+            opened = await self._pool.run(open_patiently, source.folder, number, source.config, self._settings)
+            model = assemble(opened, asyncio.get_running_loop())
         except Exception as error:  # one bad model must not take the others along
             cause = error if isinstance(error, NaiadError) else InternalError(f"{type(error).__name__}: {error}")
             reason = f"{cause.code_name}: {cause.message}"
@@ -334,9 +330,8 @@ class Engine:
 
         What failed to load is tried again when its files change, what could not be fetched the next time.
         """
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._pool, self._fingerprints)
+            found = await self._pool.run(self._fingerprints)
         except (OSError, NaiadError) as error:
             logger.warning("unable to poll the model repositories: %s", error)
             return
@@ -361,7 +356,11 @@ class Engine:
     # The end.
 
     async def close(self) -> None:
-        """Finish every model's work and free it."""
+        """Finish loads and every model's work, and free it."""
+        for lock in tuple(self._locks.values()):
+            async with lock:
+                pass  # a load that was under way is over
+        await self._pool.close()
         for entry in self._entries.values():
             for status in entry.versions.values():
                 if status.model is not None:
@@ -370,7 +369,6 @@ class Engine:
         await asyncio.gather(*self._closing)
         for override in self._overrides.values():
             override.remove()
-        self._pool.shutdown(wait=False)
 
     def abandon(self) -> None:
         """Refuse what still queues: the time to drain is over."""

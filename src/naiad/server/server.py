@@ -166,6 +166,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         if not await self._load():
+            await self._drain()
             return
         # What is loaded stays; the collector need not walk it again and again.
         gc.collect()
