@@ -27,6 +27,7 @@ _BOOLEANS = {"true": True, "on": True, "1": True, "false": False, "off": False, 
 _BF16 = datatypes.BY_NAME["BF16"]
 _ONNX_BFLOAT16 = 16
 _LOG_ERRORS_ONLY = 3
+_MAX_THREADS = 1024
 
 
 def open_model(context: LoadContext) -> OnnxModel:
@@ -136,8 +137,8 @@ def _session_options(context: LoadContext) -> onnxruntime.SessionOptions:
     level = context.config.optimization.graph.level
     options.graph_optimization_level = _GRAPH_LEVELS.get(level, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
     budget = max(1, context.cores // max(1, context.instance_count))
-    options.intra_op_num_threads = _integer(context, "intra_op_thread_count") or budget
-    options.inter_op_num_threads = _integer(context, "inter_op_thread_count") or 1
+    options.intra_op_num_threads = _threads(context, "intra_op_thread_count") or budget
+    options.inter_op_num_threads = _threads(context, "inter_op_thread_count") or 1
     mode = _integer(context, "execution_mode")
     if mode not in (0, 1):
         raise InvalidArgumentError(
@@ -167,6 +168,14 @@ def _integer(context: LoadContext, key: str) -> int:
         return int(text or 0)
     except ValueError as error:
         raise InvalidArgumentError(f"failed to convert '{text}' to integral number") from error
+
+
+def _threads(context: LoadContext, key: str) -> int:
+    """An option that is a number of threads; onnxruntime would begin to start a million of them, too."""
+    count = _integer(context, key)
+    if not 0 <= count <= _MAX_THREADS:
+        raise InvalidArgumentError(f"{key} is {count}, expected a number between 0 and {_MAX_THREADS}")
+    return count
 
 
 def _boolean(context: LoadContext, key: str, *, default: bool) -> bool:

@@ -260,6 +260,12 @@ class TestOptions:
         message = refusal(tmp_path, tiny(), self.parameter(key, value), error=InvalidArgumentError)
         assert message == f"failed to convert '{value}' to integral number"
 
+    @pytest.mark.parametrize("key", ["intra_op_thread_count", "inter_op_thread_count"])
+    @pytest.mark.parametrize("value", ["-1", "1025", "1000000"])
+    def test_more_threads_than_there_can_be(self, tmp_path: Path, key: str, value: str) -> None:
+        message = refusal(tmp_path, tiny(), self.parameter(key, value), error=InvalidArgumentError)
+        assert message == f"{key} is {value}, expected a number between 0 and 1024"
+
     @pytest.mark.parametrize("value", ["x", "2", "-1"])
     def test_a_boolean_that_is_none(self, tmp_path: Path, value: str) -> None:
         message = refusal(tmp_path, tiny(), self.parameter("enable_mem_arena", value), error=InvalidArgumentError)
