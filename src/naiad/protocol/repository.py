@@ -54,6 +54,7 @@ def parse_load(body: bytes | memoryview) -> LoadParameters:
         elif key.startswith(_FILE):
             parameters.files[key[len(_FILE) :]] = _decode(key, json_value.as_string(value, key))
         else:
+            json_value.as_string(value, key)
             raise InternalError("unexpected error on creating Triton parameter", hint=f"'{key}' is no load parameter")
     return LoadParameters(config, parameters.files)
 

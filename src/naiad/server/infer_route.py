@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from naiad.engine.engine import Engine
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InvalidArgumentError
@@ -10,6 +13,8 @@ from naiad.server.answer_plan import CompressedAnswer
 from naiad.server.http1 import HttpConnection
 from naiad.server.infer_plan import PlanCache, raw_request
 from naiad.server.request_head import RequestHead
+
+_NUMBER: Final = re.compile(rb"[+-]?[0-9]{1,20}")
 
 
 class InferRoute:
@@ -33,6 +38,7 @@ class InferRoute:
         "_body_encoding",
         "_engine",
         "_json_bytes",
+        "_json_text",
         "_max_input_bytes",
         "_name",
         "_shared",
@@ -55,7 +61,8 @@ class InferRoute:
         self._name = name
         self._version = version
         self._max_input_bytes = max_input_bytes
-        self._json_bytes = _json_bytes(head)
+        self._json_text = head.headers.get(b"inference-header-content-length")
+        self._json_bytes = None if self._json_text is None else _json_bytes(self._json_text)
         self._body_encoding = check_encoding(head.headers.get(b"content-encoding", IDENTITY))
         self._answer_encoding = choose_encoding(head.headers.get(b"accept-encoding", IDENTITY))
 
@@ -72,7 +79,8 @@ class InferRoute:
         if json_bytes is None:
             json_bytes = size
         elif json_bytes and not 0 < json_bytes <= size:
-            raise InvalidArgumentError(f"inference header size should be in range (0, {size}), got: {json_bytes}")
+            got = (self._json_text or b"").decode("latin-1")
+            raise InvalidArgumentError(f"inference header size should be in range (0, {size}), got: {got}")
         if json_bytes:
             plans: PlanCache | None = model.plans
             if plans is None:
@@ -86,14 +94,10 @@ class InferRoute:
         connection.request = request
 
 
-def _json_bytes(head: RequestHead) -> int | None:
-    """How much of a body is JSON: None for all of it, 0 when it is the raw bytes of the only input."""
-    text = head.headers.get(b"inference-header-content-length")
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidArgumentError(
-            f"Unable to parse Inference-Header-Content-Length, got: {text.decode('latin-1')}"
-        ) from None
+def _json_bytes(text: bytes) -> int:
+    """How much of a body is JSON; 0 when the body is the raw bytes of the only input. What follows the number is passed
+    over, as Triton does."""
+    number = _NUMBER.match(text)
+    if number is None:
+        raise InvalidArgumentError(f"Unable to parse Inference-Header-Content-Length, got: {text.decode('latin-1')}")
+    return int(number[0])

@@ -35,6 +35,7 @@ def test_load_needs_nothing(body: bytes) -> None:
         (b'{"parameters":{"config":1}}', InternalError, "Unable to parse 'config'"),
         (b'{"parameters":{"file:x":"%"}}', InvalidArgumentError, "parameter 'file:x' is not valid base64"),
         (b'{"parameters":{"other":"x"}}', InternalError, "unexpected error on creating Triton parameter"),
+        (b'{"parameters":{"other":1}}', InternalError, "attempt to access JSON non-string as string"),
         (b"{", InternalError, "failed to parse the request JSON buffer"),
     ],
 )
