@@ -91,19 +91,18 @@ def iterate_bytes(framed: bytes | memoryview) -> Iterator[bytes]:
 
     Raises:
         ValueError: when the buffer ends inside a length; the argument is the number of bytes that were left.
-        IndexError: when it ends inside an element; the argument is the number of elements read before.
+        IndexError: when it ends inside an element; the arguments are the element's length and how much of it is there.
     """
-    position, end, count = 0, len(framed), 0
+    position, end = 0, len(framed)
     while position < end:
         if end - position < 4:
             raise ValueError(end - position)
         (length,) = _LENGTH.unpack_from(framed, position)
         position += 4
         if end - position < length:
-            raise IndexError(count)
+            raise IndexError(length, end - position)
         yield bytes(framed[position : position + length])
         position += length
-        count += 1
 
 
 def object_array(elements: Sequence[Any], shape: Sequence[int]) -> npt.NDArray[np.object_]:

@@ -26,10 +26,14 @@ def test_text_is_framed_as_utf8() -> None:
     assert datatypes.encode_bytes(["é"]) == b"\x02\x00\x00\x00\xc3\xa9"
 
 
-@pytest.mark.parametrize(("framed", "error"), [(b"\x01\x00", ValueError), (b"\x05\x00\x00\x00ab", IndexError)])
-def test_truncated_framing_is_refused(framed: bytes, error: type[Exception]) -> None:
-    with pytest.raises(error):
+@pytest.mark.parametrize(
+    ("framed", "error", "said"),
+    [(b"\x01\x00", ValueError, (2,)), (b"\x05\x00\x00\x00ab", IndexError, (5, 2))],
+)
+def test_truncated_framing_is_refused(framed: bytes, error: type[Exception], said: tuple[int, ...]) -> None:
+    with pytest.raises(error) as caught:
         list(datatypes.iterate_bytes(framed))
+    assert caught.value.args == said
 
 
 def test_object_array_keeps_sequences_as_elements() -> None:

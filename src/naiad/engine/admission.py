@@ -80,8 +80,14 @@ def string_elements(
             f"{prefix}incomplete string length indicator {where}, expecting 4 bytes but only {error.args[0]} bytes "
             "available. Please make sure the string length indicator is in one buffer."
         ) from error
-    except IndexError:
-        pass  # an element is cut short: it is not one, and the count below says so
+    except IndexError as error:
+        # Triton counts an element that is cut short, and looks into it only when their number is right.
+        check_string_count(len(elements) + 1, shape, name=name, model_name=model_name, prefix=prefix)
+        length, left = error.args
+        raise InvalidArgumentError(
+            f"incomplete string data for inference input '{name}', expecting string of length {length} but only {left} "
+            "bytes available"
+        ) from error
     check_string_count(len(elements), shape, name=name, model_name=model_name, prefix=prefix)
     return elements
 

@@ -229,9 +229,17 @@ class TestText:
         )
 
     @pytest.mark.parametrize("length", [3, 20, (1 << 32) - 1])
-    def test_an_element_that_is_cut_short_is_none(self, length: int) -> None:
+    def test_an_element_that_is_cut_short(self, length: int) -> None:
         assert self.refusal(length.to_bytes(4, "little") + b"ab", 1) == (
-            UNKNOWN + f"expected 1 string elements {self.WHERE}, got 0"
+            f"incomplete string data for inference input 'a', expecting string of length {length} but only 2 bytes "
+            "available"
+        )
+
+    def test_an_element_that_is_cut_short_counts(self) -> None:
+        framed = encode_bytes([b"x"]) + b"\xff\0\0\0ab"
+        assert self.refusal(framed, 3) == UNKNOWN + f"expected 3 string elements {self.WHERE}, got 2"
+        assert self.refusal(framed, 1) == (
+            UNKNOWN + f"unexpected number of string elements 2 {self.WHERE}, expecting 1"
         )
 
     def test_a_shape_of_very_many_elements(self) -> None:
