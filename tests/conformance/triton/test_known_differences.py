@@ -1,0 +1,28 @@
+"""The table of known differences is true: nothing in it has become the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.triton import test_control, test_folders, test_serving
+from tests.conformance.triton.ledger import Ledger
+
+
+def _all_cases() -> set[str]:
+    names = {case.name for case in (*test_serving.CASES, *test_control.CASES)}
+    names |= {f"folder/{folder.name}" for folder in test_folders.FOLDERS}
+    return names | {f"strict folder/{folder.name}" for folder in test_folders.STRICT_FOLDERS}
+
+
+def test_names_are_unique() -> None:
+    """A row of the table means what it says only when a name is one case."""
+    cases = len(test_serving.CASES) + len(test_control.CASES)
+    assert len(_all_cases()) == cases + len(test_folders.FOLDERS) + len(test_folders.STRICT_FOLDERS)
+
+
+@pytest.mark.last
+def test_every_row_still_explains_something(ledger: Ledger) -> None:
+    """A row that no difference needs any more has to go."""
+    if ledger.cases != _all_cases():
+        pytest.skip("not every case ran")
+    assert [row for row in ledger.table if row not in ledger.met] == []
