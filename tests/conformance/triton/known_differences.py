@@ -68,12 +68,6 @@ _HARMLESS = (
         naiad='{"[lnr]*',
     ),
     _harmless(
-        "A model's readiness bears its name, for KServe's clients; beside an error too.",
-        "body/[nr]*",
-        cases="*/* not ready",
-        triton="(absent)",
-    ),
-    _harmless(
         "naiad counts how many batches ran on the event loop and how many beside it.",
         "body/model_stats/*/execution",
         triton="(absent)",
@@ -220,8 +214,8 @@ _COMPRESSION = (
         triton="gzip, deflate",
     ),
     *_rows(
-        "A body that is not what it is said to be is refused; the real server takes gzip for deflate, deflate for gzip, "
-        "half of either, and none of what it cannot read.",
+        "A body that is not what it is said to be is refused; the real server takes gzip for deflate, deflate for "
+        "gzip, half of either, and none of what it cannot read.",
         "compression/request gzip that is none",
         "compression/request gzip cut short",
         "compression/request deflate that is none",
@@ -236,12 +230,6 @@ _CONTROL = (
     *_rows(
         "The member must be a boolean in newer versions' words.",
         "repository/index: ready *",
-    ),
-    *_rows(
-        "naiad knows no other load parameter, of whatever kind its value is.",
-        "control/load with un*",
-        part="body/error",
-        naiad="unexpected error on creating Triton parameter",
     ),
     *_rows(
         "naiad reads the body of an unload request; the real server passes over one that it cannot read.",
@@ -315,8 +303,8 @@ _FOLDERS = (
         harmless=True,
     ),
     *_rows(
-        "The Python-based backend does not compare the configuration with the graph, as the real ONNX backend and naiad "
-        "do.",
+        "The Python-based backend does not compare the configuration with the graph, as the real ONNX backend and "
+        "naiad do.",
         *(f"folder/{name}" for name in GRAPH_REFUSES),
         "strict folder/backend_only",
         harmless=True,

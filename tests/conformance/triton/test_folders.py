@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.conformance.triton.folders.folder import Folder
 from tests.conformance.triton.ledger import Ledger
 from tests.conformance.triton.pair import Pair
 from tests.conformance.triton.wire import Reply
+from tests.support.server import running
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -102,6 +104,17 @@ def test_folders_agree(folder: Folder, completing: Loaded, ledger: Ledger) -> No
 def test_strict_folders_agree(folder: Folder, strict: Loaded, ledger: Ledger) -> None:
     """The same without auto-complete."""
     assert not _compare(f"strict folder/{folder.name}", folder, strict, ledger)
+
+
+def test_folders_that_the_real_server_does_not_survive(tmp_path: Path) -> None:
+    """naiad comes up over them and serves them."""
+    repository = tmp_path / "models"
+    repository.mkdir()
+    for folder in layout.ONE_SIDED:
+        folder.write(repository)
+    with running(repository, directory=tmp_path) as naiad:
+        index = naiad.ask("POST", "/v2/repository/index").json
+    assert {entry["name"]: entry["state"] for entry in index} == {folder.name: "READY" for folder in layout.ONE_SIDED}
 
 
 def _compare(case: str, folder: Folder, loaded: Loaded, ledger: Ledger) -> list[str]:

@@ -72,8 +72,14 @@ _corpus.add("request br of an unknown model", infer_text("nope", _JSON, "Content
 _corpus.add(
     "request gzip of an index", post("/v2/repository/index", gzip.compress(b"{}", mtime=0), "Content-Encoding: gzip")
 )
-for _encoding, _pack in {"gzip": lambda data: gzip.compress(data, mtime=0), "deflate": zlib.compress}.items():
-    _packed = _pack(_HEAD + _TAIL)
+
+
+def _pack(data: bytes, encoding: str) -> bytes:
+    return gzip.compress(data, mtime=0) if encoding == "gzip" else zlib.compress(data)
+
+
+for _encoding in ("gzip", "deflate"):
+    _packed = _pack(_HEAD + _TAIL, _encoding)
     _corpus.add(f"bytes in {_encoding}", post(infer_path("table"), _packed, _LENGTH, f"Content-Encoding: {_encoding}"))
     _corpus.add(
         f"bytes in {_encoding} both ways",
@@ -81,7 +87,12 @@ for _encoding, _pack in {"gzip": lambda data: gzip.compress(data, mtime=0), "def
     )
     _corpus.add(
         f"raw bytes in {_encoding}",
-        post(infer_path("table"), _pack(_TAIL), "Inference-Header-Content-Length: 0", f"Content-Encoding: {_encoding}"),
+        post(
+            infer_path("table"),
+            _pack(_TAIL, _encoding),
+            "Inference-Header-Content-Length: 0",
+            f"Content-Encoding: {_encoding}",
+        ),
     )
     _corpus.add(
         f"header length beyond what {_encoding} unpacks to",

@@ -70,7 +70,16 @@ def _ways(datatype: str) -> None:
     _corpus.add(f"{name} announced as {wrong}", infer(model, tensor("i0", [1], wrong, [1])))
 
 
-_ELEMENTS = {"null": None, "true": True, "0": 0, "-1": -1, "1.0": 1.0, "1.5": 1.5, "a string": "a", "an object": {}}
+_ELEMENTS: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "0": 0,
+    "-1": -1,
+    "1.0": 1.0,
+    "1.5": 1.5,
+    "a string": "a",
+    "an object": {},
+}
 
 for _datatype in DATATYPES:
     _ways(_datatype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.conformance.triton.case import Corpus, document, infer, infer_text, output, tensor
 from tests.support.http_client import json_body
 
@@ -64,7 +66,15 @@ _text("grammar: not UTF-8 in the id", GOOD.replace("{", '{"id":"a?b",', 1).encod
 _text("grammar: not UTF-8 between values", GOOD.encode().replace(b"5]", b"5\xff]"))
 _text("grammar: UTF-16", GOOD.encode("utf-16"))
 
-_KINDS = {"null": None, "true": True, "a number": 1, "a float": 1.5, "a string": "a", "an array": [], "an object": {}}
+_KINDS: dict[str, Any] = {
+    "null": None,
+    "true": True,
+    "a number": 1,
+    "a float": 1.5,
+    "a string": "a",
+    "an array": [],
+    "an object": {},
+}
 """A value of each kind that JSON has."""
 
 _MEMBERS = ("id", "parameters", "inputs", "outputs")

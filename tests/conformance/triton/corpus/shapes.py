@@ -72,8 +72,9 @@ _shape("auto", [4, 16], 64, name="x")
 _shape("auto", [5, 16], 80, name="x")
 _shape("auto_table", [2, 3], 6, datatype="INT32")
 
-for _dim in (1 << 63, 1 << 64, -1, 1.0, 1e3, "1"):
-    _corpus.add(f"table dimension {_dim!r}", infer("table", tensor("i0", [2, _dim], "INT32", [1])))
+_DIMENSIONS: tuple[Any, ...] = (1 << 63, 1 << 64, -1, 1.0, 1e3, "1")
+for _value in _DIMENSIONS:
+    _corpus.add(f"table dimension {_value!r}", infer("table", tensor("i0", [2, _value], "INT32", [1])))
 for _dim in (_LARGEST, 1 << 64, -1):
     _corpus.add(
         f"table dimension {_dim!r} of bytes", infer("table", tensor("i0", [2, _dim], "INT32", binary_data_size=8))

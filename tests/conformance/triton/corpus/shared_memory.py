@@ -68,7 +68,7 @@ _corpus.add("a second name", register("s", offset=64, byte_size=64), _STATUS, po
 _corpus.add("a second segment", register("s", key=SPARE_KEY), _STATUS, get(_system("status", "s")))
 _corpus.add("unregister the second", post(_system("unregister", "s")), _STATUS, post(_system("unregister", "s")))
 
-for _name, _fields in {
+_REGISTRATIONS: dict[str, dict[str, Any]] = {
     "no key": {"key": None},
     "no byte_size": {"byte_size": None},
     "no offset": {"offset": None},
@@ -89,10 +89,10 @@ for _name, _fields in {
     "offset and size too large": {"offset": 8},
     "offset not of a page": {"offset": 8, "byte_size": 8},
     "an unknown field": {"zzz": 1},
-}.items():
-    _corpus.add(
-        f"register: {_name}", register("x", **{"key": SPARE_KEY, **_fields}), _STATUS, post(_system("unregister", "x"))
-    )
+}
+for _name, _fields in _REGISTRATIONS.items():
+    _made = register("x", **{"key": SPARE_KEY, **_fields})
+    _corpus.add(f"register: {_name}", _made, _STATUS, post(_system("unregister", "x")))
 for _name, _body in {"nothing": "", "garbage": "zz", "an array": "[]", "null": "null", "an empty object": "{}"}.items():
     _corpus.add(f"register: {_name}", post(_system("register", "x"), _body))
 _corpus.add("register: no region", post("/v2/systemsharedmemory/register", json_body({"key": KEY, "byte_size": 8})))
@@ -179,15 +179,16 @@ _corpus.add(
 )
 
 _HANDLE = {"b64": b64encode(b"\0" * 64).decode()}
-for _name, _body in {
+_CUDA_REGISTRATIONS: dict[str, dict[str, Any]] = {
     "good": {"raw_handle": _HANDLE, "device_id": 0, "byte_size": 8},
     "no handle": {"device_id": 0, "byte_size": 8},
     "no byte_size": {"raw_handle": _HANDLE, "device_id": 0},
     "handle a string": {"raw_handle": "aa", "device_id": 0, "byte_size": 8},
     "handle not in base64": {"raw_handle": {"b64": "!!"}, "device_id": 0, "byte_size": 8},
     "nothing": {},
-}.items():
-    _corpus.add(f"cuda register: {_name}", post(_cuda("register", "x"), json_body(_body)), get(_cuda("status")))
+}
+for _name, _wanted in _CUDA_REGISTRATIONS.items():
+    _corpus.add(f"cuda register: {_name}", post(_cuda("register", "x"), json_body(_wanted)), get(_cuda("status")))
 _corpus.add("cuda register: garbage", post(_cuda("register", "x"), "zz"))
 _corpus.add("cuda unregister", post(_cuda("unregister", "x")), post(_cuda("unregister")))
 _corpus.add("unregister through cuda", post(_cuda("unregister", "r")), _STATUS)

@@ -52,3 +52,9 @@ FOLDERS = (
     Folder("n" * 100, TINY_CONFIG),
 )
 """What lies in a repository by accident or by habit."""
+
+ONE_SIDED = (
+    Folder("with space", TINY_CONFIG),
+    Folder("layout_version_too_large", TINY_CONFIG, {"99999999999999999999/model.onnx": TINY}),
+)
+"""The real server does not come up over the one, and waits for the other for ever."""

@@ -165,8 +165,8 @@ FEATURES = (
     ),
     Folder(
         "sequence_control_halves",
-        TINY_CONFIG
-        + ' sequence_batching { control_input { name: "s" control { kind: CONTROL_SEQUENCE_START int32_false_true: [0] } } }',
+        TINY_CONFIG + ' sequence_batching { control_input { name: "s" '
+        "control { kind: CONTROL_SEQUENCE_START int32_false_true: [0] } } }",
     ),
     Folder(
         "sequence_preferred",
@@ -174,8 +174,8 @@ FEATURES = (
     ),
     Folder(
         "warmup_open",
-        TINY_CONFIG
-        + ' model_warmup { name: "w" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: -1 zero_data: true } } }',
+        TINY_CONFIG + ' model_warmup { name: "w" batch_size: 1 '
+        'inputs { key: "x" value { data_type: TYPE_FP32 dims: -1 zero_data: true } } }',
     ),
     Folder(
         "warmup_no_data",

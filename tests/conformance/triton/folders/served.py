@@ -97,7 +97,8 @@ NORMALISED = (
     Folder(
         "many_fields",
         f'{TINY_CONFIG} cc_model_filenames {{ key: "7.5" value: "model.onnx" }} response_cache {{ enable: false }} '
-        "optimization { priority: PRIORITY_MAX graph { level: 1 } eager_batching: true gather_kernel_buffer_threshold: 5 } "
+        "optimization { priority: PRIORITY_MAX graph { level: 1 } eager_batching: true "
+        "gather_kernel_buffer_threshold: 5 } "
         "dynamic_batching { max_queue_delay_microseconds: 12345678901 preserve_ordering: true } "
         "model_transaction_policy { decoupled: false } model_operations {} version_policy { all {} } "
         'metric_tags { key: "b" value: "2" } metric_tags { key: "a" value: "1" }',
@@ -117,7 +118,8 @@ NORMALISED = (
     table("table_group_cpu", TABLE_CONFIG.replace("count: 1", "")),
     Folder(
         "image_format",
-        'backend: "onnxruntime" max_batch_size: 2 input { name: "i0" data_type: TYPE_FP32 format: FORMAT_NCHW dims: [3, -1, -1] } '
+        'backend: "onnxruntime" max_batch_size: 2 '
+        'input { name: "i0" data_type: TYPE_FP32 format: FORMAT_NCHW dims: [3, -1, -1] } '
         f'output {{ name: "o0" data_type: TYPE_FP32 dims: [-1, -1, -1] }} {ONE}',
         {"1/model.onnx": _scalars(("N", "c", "h", "w"))},
     ),
