@@ -7,6 +7,7 @@ read past; a trailer is no header, whatever its name.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from naiad.errors import ContentTooLargeError, HeaderFieldsTooLargeError, InvalidArgumentError
@@ -40,7 +41,8 @@ class ChunkedBody:
         self._left = 0
         self._chunks = 0
         self._trailer_bytes = 0
-        self._expects = self._read_size
+        # No bound method: a cycle would keep the content until the collector comes.
+        self._expects: Callable[[ChunkedBody, bytes], bool] = ChunkedBody._read_size
 
     def feed(self, data: bytes) -> bytes | None:
         """Take in more bytes.
@@ -69,11 +71,11 @@ class ChunkedBody:
                 self._check_partial_line()
                 return None
             line, position = data[position:end], end + len(_END)
-            if self._expects(line):
+            if self._expects(self, line):
                 return data[position:]
 
     def _check_partial_line(self) -> None:
-        if self._expects == self._read_end and self._line not in (b"", b"\r"):
+        if self._expects is ChunkedBody._read_end and self._line not in (b"", b"\r"):
             self._read_end(self._line)
         if len(self._line) > self._max_line_bytes:
             raise _malformed("a line between chunks is too long")
@@ -84,7 +86,7 @@ class ChunkedBody:
             raise _malformed("a chunk begins without its size")
         size = int(match[1], 16)
         if size == 0:
-            self._expects = self._read_trailer
+            self._expects = ChunkedBody._read_trailer
             return False
         self._chunks += 1
         if self._chunks > _MAX_CHUNKS:
@@ -98,13 +100,13 @@ class ChunkedBody:
                 "Use --http-max-input-size to increase the limit."
             )
         self._left = size
-        self._expects = self._read_end
+        self._expects = ChunkedBody._read_end
         return False
 
     def _read_end(self, line: bytes) -> bool:
         if line:
             raise _malformed("a chunk is longer than its size")
-        self._expects = self._read_size
+        self._expects = ChunkedBody._read_size
         return False
 
     def _read_trailer(self, line: bytes) -> bool:
