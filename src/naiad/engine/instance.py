@@ -49,11 +49,19 @@ class InstanceThread:
             self._batches.put(None)
 
     def _work(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            started = time.thread_time_ns()
-            self._executor.run(batch)
-            busy_ns = time.thread_time_ns() - started
-            try:
-                self._loop.call_soon_threadsafe(self._done, self, batch, busy_ns)
-            except RuntimeError:
-                return  # the loop is closed: the server is gone and so is everybody who waited
+        while self._run(self._batches.get()):
+            pass
+
+    def _run(self, batch: Batch | None) -> bool:
+        """Run one batch; False when there is nothing more to do. A thread that waits holds no batch: its tensors may
+        be large, and shared memory that a client has taken back."""
+        if batch is None:
+            return False
+        started = time.thread_time_ns()
+        self._executor.run(batch)
+        busy_ns = time.thread_time_ns() - started
+        try:
+            self._loop.call_soon_threadsafe(self._done, self, batch, busy_ns)
+        except RuntimeError:
+            return False  # the loop is closed: the server is gone and so is everybody who waited
+        return True
