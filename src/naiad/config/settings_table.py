@@ -121,6 +121,13 @@ SETTINGS: Final = (
     Setting("allow-http", BOOLEAN, True, "Serve HTTP.", HTTP),
     Setting("http-address", TEXT, "127.0.0.1", "The address to listen on; 0.0.0.0 for every one of the machine.", HTTP),
     Setting("http-port", PORT, 8000, "The port to listen on; 0 for any that is free.", HTTP),
+    Setting(
+        "http-fd",
+        COUNT,
+        None,
+        "A file descriptor that is a listening socket, to serve on instead of an address and a port of its own.",
+        HTTP,
+    ),
     Setting("reuse-http-port", BOOLEAN, False, "Share the port with other servers that have this setting too.", HTTP),
     Setting(
         "http-max-input-size",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from naiad.engine.execution import clock_ns
-from naiad.errors import ContentTooLargeError, InvalidArgumentError, UnavailableError
+from naiad.errors import ContentTooLargeError, InvalidArgumentError, UnavailableError, UsageError
 from naiad.server.auth import KeyRing
 from naiad.server.chunked import ChunkedBody
 from naiad.server.http1 import HttpConnection
@@ -266,6 +266,22 @@ def bind(address: str, port: int, *, shared: bool = False) -> socket.socket:
         bound.close()
         raise _not_listening(address, port, error) from error
     return bound
+
+
+def adopt(descriptor: int) -> socket.socket:
+    """The listening socket that this process inherited; whoever opened it may share it among processes.
+
+    Raises:
+        UsageError: the descriptor is no listening stream socket.
+    """
+    try:
+        inherited = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise UsageError(f"file descriptor {descriptor} is no socket: {error.strerror}") from error
+    if inherited.type != socket.SOCK_STREAM or not inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        inherited.detach()
+        raise UsageError(f"file descriptor {descriptor} is no socket that listens for connections")
+    return inherited
 
 
 def _not_listening(address: str, port: int, error: OSError) -> UnavailableError:

@@ -24,7 +24,7 @@ from naiad.engine.tracing import Tracing
 from naiad.errors import InternalError, NaiadError, UsageError
 from naiad.repository.location import FetchSettings, open_repository
 from naiad.server.auth import KeyRing
-from naiad.server.http_server import HttpServer, Limits, bind
+from naiad.server.http_server import HttpServer, Limits, adopt, bind
 from naiad.server.log import LogFormat, LogSettings, ServerLog
 from naiad.server.logging_views import LoggingViews
 from naiad.server.metrics import MetricsRoutes
@@ -158,7 +158,11 @@ class Server:
         settings = self._settings
         http_socket = metrics_socket = None
         if settings.allow_http:
-            http_socket = bind(settings.http_address, settings.http_port, shared=settings.reuse_http_port)
+            http_socket = (
+                bind(settings.http_address, settings.http_port, shared=settings.reuse_http_port)
+                if settings.http_fd is None
+                else adopt(settings.http_fd)
+            )
         metrics_address = settings.metrics_address or settings.http_address
         if settings.allow_metrics:
             metrics_socket = bind(metrics_address, settings.metrics_port)

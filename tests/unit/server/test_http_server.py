@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from naiad.errors import UnavailableError
+from naiad.errors import UnavailableError, UsageError
 from naiad.server.auth import KeyRing
-from naiad.server.http_server import HttpServer, Limits, bind
+from naiad.server.http_server import HttpServer, Limits, adopt, bind
 from naiad.server.metrics import MetricsRoutes
 from naiad.server.request_head import RequestHead
 from naiad.server.response import EMPTY, Response
@@ -112,6 +112,20 @@ class TestKeys:
         chunks = b"0\r\nAuthorization: Bearer one\r\n\r\n"
         transport.deliver(request_bytes("POST", "/a", chunks, headers=["Transfer-Encoding: chunked"]))
         assert transport.take().startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+
+
+class TestInheritedSockets:
+    def test_one_that_listens_is_taken_over(self) -> None:
+        with socket.create_server((LOCALHOST, 0)) as listening:
+            copy = listening.dup().detach()
+            with adopt(copy) as adopted:
+                assert adopted.getsockname() == listening.getsockname()
+
+    def test_anything_else_is_refused(self) -> None:
+        with socket.socket() as unbound, pytest.raises(UsageError, match="is no socket that listens"):
+            adopt(unbound.fileno())
+        with Path("/dev/null").open("rb") as file, pytest.raises(UsageError, match="is no socket: "):
+            adopt(file.fileno())
 
 
 def test_drained_waits_for_the_last_connection() -> None:
