@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
@@ -25,7 +25,7 @@ from naiad.errors import (
 )
 from naiad.server.chunked import ChunkedBody
 from naiad.server.request_head import RequestHead
-from naiad.server.response import Response, error_response
+from naiad.server.response import CHUNKED, Response, error_response
 
 if TYPE_CHECKING:
     from naiad.server.http_server import HttpServer
@@ -45,6 +45,8 @@ class HttpConnection(asyncio.Protocol):
 
     Attributes:
         request: the inference request that is being answered, for cancelling.
+        on_lost: called when the client goes away before it has its answer; for the request's handler to set.
+        on_writable: called when a client that did not read its answer does so again; for `begin`'s caller to set.
     """
 
     __slots__ = (
@@ -61,6 +63,8 @@ class HttpConnection(asyncio.Protocol):
         "_transport",
         "_waiting",
         "_writing_paused",
+        "on_lost",
+        "on_writable",
         "request",
     )
 
@@ -81,6 +85,8 @@ class HttpConnection(asyncio.Protocol):
         self._writing_paused = False
         self._since_ns = clock_ns()
         self.request: InferRequest | None = None
+        self.on_lost: Callable[[], None] | None = None
+        self.on_writable: Callable[[], None] | None = None
 
     # The transport's calls.
 
@@ -98,6 +104,9 @@ class HttpConnection(asyncio.Protocol):
         if self.request is not None:
             self.request.model.scheduler.cancel(self.request)
             self.request = None
+        if self.on_lost is not None:
+            self.on_lost()
+            self.on_lost = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -118,6 +127,8 @@ class HttpConnection(asyncio.Protocol):
         self._writing_paused = False
         if not self._busy:
             self._proceed()
+        elif self.on_writable is not None:
+            self.on_writable()
 
     # Reading.
 
@@ -261,10 +272,10 @@ class HttpConnection(asyncio.Protocol):
         try:
             response = self._server.handle(self, head, body, now_ns)
         except NaiadError as error:
-            response = error_response(error)
+            response = self._server.describe(error)
         except Exception:
             logger.exception("unexpected error while handling %s %r", head.method, head.path)
-            response = error_response(InternalError("unexpected internal error, see the server's log"))
+            response = self._server.describe(InternalError("unexpected internal error, see the server's log"))
         self._since_ns = now_ns
         self._receiving = False
         if response is not None:
@@ -305,8 +316,39 @@ class HttpConnection(asyncio.Protocol):
         if self._head is not None:
             self._answered([self._encode(response, self._head)])
 
+    def begin(self, response: Response) -> None:
+        """A request that was taken on has an answer whose body follows by `send`, until `end`.
+
+        Args:
+            response: status, content type and fields; it has no body.
+        """
+        if self._head is None:
+            return
+        framing = CHUNKED
+        if not self._head.takes_chunks:
+            framing, self._closing = b"", True
+        field = b"Connection: close\r\n" if self._closing else self._head.connection_field
+        self._transport.write(response.encode_head(framing, field))
+
+    def send(self, piece: bytes) -> bool:
+        """Send a piece of the body; whether the client reads as fast, else `on_writable` tells when it has."""
+        if piece and self._head is not None and self._head.method != "HEAD":
+            chunked = self._head.takes_chunks
+            self._transport.writelines([b"%x\r\n" % len(piece), piece, b"\r\n"] if chunked else [piece])
+            self._since_ns = clock_ns()
+        return not self._writing_paused
+
+    def end(self) -> None:
+        """The body is whole."""
+        bare = self._head is None or self._head.method == "HEAD" or not self._head.takes_chunks
+        self._answered([b"" if bare else b"0\r\n\r\n"])
+
+    def abort(self) -> None:
+        """Break the connection off, so that a body that is not whole cannot be taken for a whole one."""
+        self._transport.abort()
+
     def _answered(self, pieces: list[bytes | memoryview]) -> None:
-        self.request = None
+        self.request = self.on_lost = self.on_writable = None
         self._busy = False
         self._send(pieces)
         if self._waiting or self._reading_paused:
@@ -331,7 +373,7 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._since_ns = clock_ns()
         self._release_body()
-        self._transport.write(error_response(error).encode(b"Connection: close\r\n"))
+        self._transport.write(self._server.describe(error).encode(b"Connection: close\r\n"))
         self._transport.close()
 
     # Time.
@@ -356,6 +398,8 @@ class HttpConnection(asyncio.Protocol):
         """Close a connection that is idle, sends its request, or does not read its answer, for too long."""
         waited_ns = now_ns - self._since_ns
         if self._busy:
+            if self._writing_paused and self.on_writable and waited_ns > self._server.receive_timeout_ns:
+                self._transport.abort()
             return
         if self._closing:
             if waited_ns > self._server.receive_timeout_ns:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from naiad.engine.execution import clock_ns
-from naiad.errors import ContentTooLargeError, InvalidArgumentError, UnavailableError, UsageError
+from naiad.errors import ContentTooLargeError, InvalidArgumentError, NaiadError, UnavailableError, UsageError
 from naiad.server.auth import KeyRing
 from naiad.server.chunked import ChunkedBody
 from naiad.server.http1 import HttpConnection
 from naiad.server.request_head import HeadCache, RequestHead
-from naiad.server.response import Response
+from naiad.server.response import Response, error_response
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +140,10 @@ class HttpServer:
         self._drained = asyncio.Event()
         if self.connections:
             await self._drained.wait()
+
+    def describe(self, error: NaiadError) -> Response:
+        """The answer that tells a client of an error."""
+        return error_response(error)
 
     def forget(self, connection: HttpConnection) -> None:
         """A connection is closed."""

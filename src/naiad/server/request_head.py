@@ -6,6 +6,7 @@ seen before costs one dictionary look-up (fast-path.md point 3).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import httptools
@@ -22,7 +23,9 @@ class RequestHead:
     Attributes:
         method: upper case.
         path: raw and undecoded, without query.
+        query: raw and undecoded, without its question mark.
         headers: by lower-case name; the last one wins, but for those that must not repeat.
+        fields: all headers in the order and the case in which they came.
         content_length: bytes of body that follow; 0 when chunked.
         chunked: the body comes in chunks.
         expects_continue: the client waits for a 100 before it sends the body.
@@ -39,20 +42,32 @@ class RequestHead:
         "connection_field",
         "content_length",
         "expects_continue",
+        "fields",
         "headers",
         "keep_alive",
         "method",
         "path",
+        "query",
         "route",
         "takes_chunks",
     )
 
     def __init__(
-        self, method: str, path: bytes, headers: dict[bytes, bytes], *, version: str, keep_alive: bool
+        self,
+        method: str,
+        path: bytes,
+        headers: dict[bytes, bytes],
+        *,
+        version: str,
+        keep_alive: bool,
+        query: bytes = b"",
+        fields: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         self.method = method
         self.path = path
+        self.query = query
         self.headers = headers
+        self.fields = fields
         self.content_length = int(headers.get(b"content-length", b"0"))
         self.chunked = b"transfer-encoding" in headers
         self.expects_continue = headers.get(b"expect", b"").lower() == b"100-continue"
@@ -78,6 +93,7 @@ class HeadParser:
         self._max_head_bytes = max_head_bytes
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
+        self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self.head: RequestHead | None = None
         self.parser = httptools.HttpRequestParser(self)
@@ -103,6 +119,7 @@ class HeadParser:
         """A request starts."""
         self._url = b""
         self._headers = {}
+        self._fields = []
         self._head_bytes = 0
         self.head = None
 
@@ -114,12 +131,13 @@ class HeadParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         self._headers[name.lower()] = value
+        self._fields.append((name, value))
         self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         parser = self.parser
-        path = self._url.partition(b"?")[0].partition(b"#")[0]
+        path, _, query = self._url.partition(b"#")[0].partition(b"?")
         if not path.startswith(b"/") and b"://" in path:
             path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
         self.head = RequestHead(
@@ -128,6 +146,8 @@ class HeadParser:
             self._headers,
             version=parser.get_http_version(),
             keep_alive=parser.should_keep_alive(),
+            query=query,
+            fields=self._fields,
         )
 
     def _count(self, size: int) -> None:

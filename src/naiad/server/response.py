@@ -12,6 +12,7 @@ from naiad.errors import NaiadError, UnauthorizedError
 
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain"
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 
 # Triton's server gives 405 a phrase of its own.
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus} | {405: b"Not Allowed"}
@@ -41,17 +42,25 @@ class Response:
         Args:
             connection_field: the `Connection` header line, or nothing.
         """
-        framing, body = b"Content-Length: %d" % len(self.body), self.body
+        framing, body = b"Content-Length: %d\r\n" % len(self.body), self.body
         if self.chunked:
-            framing, body = b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-        return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%b\r\n%b%b\r\n%b" % (
+            framing, body = CHUNKED, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        return self.encode_head(framing, connection_field) + body
+
+    def encode_head(self, framing: bytes, connection_field: bytes = b"") -> bytes:
+        """Everything before the body.
+
+        Args:
+            framing: the header line that tells where the body ends, or nothing when the connection's end does.
+            connection_field: the `Connection` header line, or nothing.
+        """
+        return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n%b%b%b\r\n" % (
             self.status,
             _PHRASES.get(self.status, b"Unknown"),
             self.content_type,
             framing,
             self.fields,
             connection_field,
-            body,
         )
 
 

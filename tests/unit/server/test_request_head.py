@@ -28,6 +28,13 @@ def test_a_request_line_and_headers() -> None:
     assert head.connection_field == b""
 
 
+def test_the_query_and_the_headers_as_they_came() -> None:
+    head = parse("GET /score?a=1&b=%20?#c HTTP/1.1", "Host: a", "X-Y: 1", "x-y: 2")
+    assert (head.path, head.query) == (b"/score", b"a=1&b=%20?")
+    assert head.fields == [(b"Host", b"a"), (b"X-Y", b"1"), (b"x-y", b"2")]
+    assert head.headers[b"x-y"] == b"2"
+
+
 @pytest.mark.parametrize(
     ("target", "path"),
     [
