@@ -19,8 +19,14 @@ from tests.docs.blocks import Block
 from tests.support.waiting import wait_for
 
 # Ports that pages name. On the machine that runs the tests they may be taken: free ones take their place in the text.
-WRITTEN_PORTS: Final = ("8000", "8002", "6789")
+WRITTEN_PORTS: Final = ("8000", "8001", "8002", "6789", "5001")
 BLOCK_TIMEOUT_S: Final = 60
+
+# What a page downloads is downloaded once for all runs.
+CACHE: Final = Path(__file__).resolve().parents[2] / ".cache"
+
+# What a block writes into a file is not for this machine: in an entry script `localhost:8000` means the service's own.
+_HERE_DOCUMENT: Final = re.compile(r"(<<'(\w+)'\n.*?\n\2\n)", re.DOTALL)
 
 # What keeps the state of a page's Python blocks: reads blocks, runs them in one namespace, answers on its own pipe.
 _INTERPRETER: Final = """
@@ -61,7 +67,10 @@ class PageRunner:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}",
             "NAIAD_WORKSPACE": str(folder / "workspace"),
             "NAIAD_HTTP_PORT": self._ports["8000"],
+            "NAIAD_GRPC_PORT": self._ports["8001"],
             "NAIAD_METRICS_PORT": self._ports["8002"],
+            "PIP_CACHE_DIR": str(CACHE / "pip"),
+            "UV_CACHE_DIR": str(CACHE / "uv"),
         }
         self._python: tuple[subprocess.Popen[bytes], IO[str]] | None = None
         self._server: subprocess.Popen[bytes] | None = None
@@ -95,7 +104,7 @@ class PageRunner:
         Raises:
             AssertionError: when it fails; the message has what it wrote.
         """
-        text = re.sub(rf"\b({'|'.join(WRITTEN_PORTS)})\b", lambda match: self._ports[match[0]], block.text)
+        text = self._with_free_ports(block.text)
         before = len(self.output)
         if block.mark == "server":
             problem = self._start_server(text)
@@ -104,6 +113,16 @@ class PageRunner:
         else:
             problem = self._exec(text, block.place)
         assert not problem, f"{block.place} failed: {problem}\n{block.text}\n{self.output[before:]}"
+
+    def _with_free_ports(self, text: str) -> str:
+        parts = _HERE_DOCUMENT.split(text)
+        # Every third part is a here-document, with its end's word behind it.
+        parts[::3] = [
+            re.sub(rf"\b({'|'.join(WRITTEN_PORTS)})\b", lambda match: self._ports[match[0]], part)
+            for part in parts[::3]
+        ]
+        del parts[2::3]
+        return "".join(parts)
 
     def _bash(self, text: str) -> str:
         state = self._folder / "state"

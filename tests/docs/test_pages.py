@@ -75,6 +75,12 @@ def test_state_goes_from_block_to_block(tmp_path: Path) -> None:
     assert "8000" not in output
 
 
+def test_a_file_that_a_block_writes_keeps_its_ports(tmp_path: Path) -> None:
+    output = run_text("```bash\ncat > file <<'END'\nport 8000\nEND\ncat file; echo and 8000\n```\n", tmp_path)
+    assert "port 8000\nand " in output
+    assert "and 8000" not in output
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
