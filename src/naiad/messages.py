@@ -10,11 +10,14 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
+
+_PACKAGE: Final = "tritonclient.grpc"
 
 
-def _load(module: str) -> ModuleType:
-    name = f"tritonclient.grpc.{module}"
+def _load(module: str, *imported: str) -> ModuleType:
+    """A message module; `imported` are those that it imports from the package, loaded before."""
+    name = f"{_PACKAGE}.{module}"
     if name in sys.modules:
         return sys.modules[name]
     package = importlib.util.find_spec("tritonclient")
@@ -26,9 +29,22 @@ def _load(module: str) -> ModuleType:
         raise ModuleNotFoundError(f"{path} is not there: the installed tritonclient has another layout")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules[name] = loaded
-    spec.loader.exec_module(loaded)
+    # A message module says `from tritonclient.grpc import …`, which would run the package: for that moment another one
+    # stands in its place.
+    stand_in = None if _PACKAGE in sys.modules else ModuleType(_PACKAGE)
+    if stand_in is not None:
+        vars(stand_in).update({each: sys.modules[f"{_PACKAGE}.{each}"] for each in imported})
+        sys.modules[_PACKAGE] = stand_in
+    try:
+        spec.loader.exec_module(loaded)
+    finally:
+        if stand_in is not None:
+            del sys.modules[_PACKAGE]
     return loaded
 
 
 model_config_pb2: Any = _load("model_config_pb2")
 """The module of `inference.ModelConfig` and the messages inside it (triton.md §3.1)."""
+
+service_pb2: Any = _load("service_pb2", "model_config_pb2")
+"""The module of the messages of `inference.GRPCInferenceService` (triton.md §2.2)."""

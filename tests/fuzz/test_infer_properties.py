@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from naiad.engine.request import InferRequest
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import NaiadError
-from naiad.server.infer_plan import PlanCache
+from naiad.server.http_plans import PlanCache
 from tests.fuzz.reference import DTYPES, Port, RefusedError, read_request
 from tests.support.engine import RecordingSink, idle_model, spec
 

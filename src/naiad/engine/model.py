@@ -25,7 +25,7 @@ class Model:
         statistics: what was counted.
         infer: queues a validated request, whose sink hears of it later; raises `UnavailableError` when the queue is
             full or the model is being unloaded.
-        plans: what a transport remembers about requests that it has read before; its own to fill and bound.
+        plans: by transport, what it remembers about requests that it has read before; its own to fill and bound.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Model:
         self.statistics = statistics
         self.scheduler = scheduler
         self.infer: Callable[[InferRequest], None] = scheduler.enqueue
-        self.plans: Any = None
+        self.plans: dict[str, Any] = {}
         self._runtime = runtime
 
     @property

@@ -11,7 +11,7 @@ from naiad.errors import InvalidArgumentError
 from naiad.protocol.compression import IDENTITY, check_encoding, choose_encoding, decompress
 from naiad.server.answer_plan import CompressedAnswer
 from naiad.server.http1 import HttpConnection
-from naiad.server.infer_plan import PlanCache, raw_request
+from naiad.server.http_plans import PlanCache, raw_request
 from naiad.server.request_head import RequestHead
 
 _NUMBER: Final = re.compile(rb"[+-]?[0-9]{1,20}")
@@ -82,9 +82,9 @@ class InferRoute:
             got = (self._json_text or b"").decode("latin-1")
             raise InvalidArgumentError(f"inference header size should be in range (0, {size}), got: {got}")
         if json_bytes:
-            plans: PlanCache | None = model.plans
+            plans: PlanCache | None = model.plans.get(HttpConnection.transport)
             if plans is None:
-                plans = model.plans = PlanCache(model, self._max_input_bytes, self._shared)
+                plans = model.plans[HttpConnection.transport] = PlanCache(model, self._max_input_bytes, self._shared)
             request = plans.request(bytes(body[:json_bytes]), body[json_bytes:], connection, arrived_ns)
         else:
             request = raw_request(model, body, connection, arrived_ns)

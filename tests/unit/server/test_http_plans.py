@@ -13,7 +13,7 @@ from naiad.engine.model import Model
 from naiad.engine.request import InferRequest
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InternalError, InvalidArgumentError, NotFoundError
-from naiad.server.infer_plan import PlanCache, raw_request
+from naiad.server.http_plans import PlanCache, raw_request
 from tests.support.engine import RecordingSink, idle_model, spec
 
 SINK = RecordingSink()
