@@ -101,3 +101,34 @@ class ServiceModelRow(Base):
     service_name: Mapped[str] = mapped_column(ForeignKey("services.name", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="RESTRICT"), index=True)
+
+
+class EnvironmentRow(Base):
+    """One version of a registered environment; there is no deleting one, so the last version is the greatest."""
+
+    __tablename__ = "environments"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
+    created_time: Mapped[datetime]
+    created_by: Mapped[str]
+
+
+class SourceRow(Base):
+    """The stored copy of an entry script and its folder."""
+
+    __tablename__ = "sources"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    entry: Mapped[str]
+    added_time: Mapped[datetime]
+
+
+class ServiceSourceRow(Base):
+    """A service's use of a source; the foreign key is what keeps a source in use from being removed."""
+
+    __tablename__ = "service_sources"
+
+    service_name: Mapped[str] = mapped_column(ForeignKey("services.name", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(ForeignKey("sources.digest", ondelete="RESTRICT"), index=True)
