@@ -15,11 +15,12 @@ from naiad.errors import NaiadError
 from naiad.scoring.errors import EntryScriptError, InputSchemaError
 from naiad.scoring.input_modes import header_dictionary
 from naiad.scoring.model_tree import log_model_tree
+from naiad.scoring.openapi_document import ServiceInfo
 from naiad.scoring.result import INTERNAL_ERROR, to_response
 from naiad.scoring.score_request import ScoreRequest
 from naiad.scoring.score_response import NOT_FAILED, ScoreResponse, error_response
 from naiad.scoring.script_module import import_script, summary, user_traceback
-from naiad.scoring.swagger import ServiceInfo, Swagger
+from naiad.scoring.swagger import Swagger
 from naiad.scoring.user_run import UserRun
 
 SCRIPT_ERROR: Final = "An unexpected error occurred in scoring script. Check the logs for more info."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ _log = logging.getLogger("azmlinfsrv")
 
 # The transport's business, whatever the script says.
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer"))
+_HEADER_LINE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*")
 
 
 def to_response(value: Any, run_ms: float, *, may_stream_async: bool) -> ScoreResponse:
@@ -55,6 +57,10 @@ def _from_werkzeug(response: Response, execution: tuple[str, str], *, may_stream
     if status >= 500:
         response.headers[FAILED_HEADER] = "True"
     headers = [(name, value) for name, value in response.headers if name.lower() not in _FRAMING]
+    for name, value in headers:
+        if not _HEADER_LINE.fullmatch(f"{name}: {value}"):
+            _log.error("run() returned a response with a header that HTTP cannot carry: %r: %r", name, value)
+            return error_response(500, INTERNAL_ERROR)
     headers.append(execution)
     body: Body
     if status in (204, 304):
