@@ -123,7 +123,7 @@ class Soak:
         while self._server.process.poll() is None and (now := time.monotonic()) < started + seconds + _SAMPLE_S:
             with suppress(psutil.NoSuchProcess):
                 samples.append(process.memory_info().rss)
-            if now - last >= interval_s:
+            if now >= started + interval_s * (len(self.rows) + 1):
                 totals = self.tally.by_outcome
                 outcomes = {outcome: totals[outcome] - before[outcome] for outcome in Outcome}
                 self.rows.append(
