@@ -1,17 +1,16 @@
-"""The rows of models: what the registry asks the database, inside a transaction."""
+"""The rows of models and of their artifacts' manifests: what the registry asks the database, inside a transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session, aliased
 
 from naiad.errors import NotFoundError
-from naiad.workspace.artifact_rows import insert_artifact
-from naiad.workspace.artifacts import Artifact
-from naiad.workspace.tables import ModelNameRow, ModelRow
+from naiad.workspace.artifacts import Artifact, ArtifactEntry
+from naiad.workspace.tables import ArtifactEntryRow, ModelNameRow, ModelRow
 
 _MAX_VERSION: Final = 2**31 - 1
 """What the column holds; a greater number is no version's."""
@@ -55,4 +54,42 @@ def insert_model(session: Session, columns: Mapping[str, Any], artifact: Artifac
         columns: of `ModelRow`, without the id.
     """
     session.add(ModelRow(id=f"{columns['name']}:{columns['version']}", **columns))
-    insert_artifact(session, artifact)
+    known = select(ArtifactEntryRow.path).where(ArtifactEntryRow.artifact_digest == artifact.digest).limit(1)
+    if session.scalar(known) is None:
+        rows = [
+            {
+                "artifact_digest": artifact.digest,
+                "path": entry.path,
+                "blob_digest": entry.digest,
+                "size_bytes": entry.size_bytes,
+            }
+            for entry in artifact.entries
+        ]
+        session.execute(insert(ArtifactEntryRow), rows)
+
+
+def read_artifact(session: Session, digest: str) -> Artifact:
+    """An artifact by its digest."""
+    rows = session.scalars(
+        select(ArtifactEntryRow).where(ArtifactEntryRow.artifact_digest == digest).order_by(ArtifactEntryRow.path)
+    )
+    return Artifact(tuple(ArtifactEntry(row.path, row.blob_digest, row.size_bytes) for row in rows))
+
+
+def pop_unused_blobs(session: Session) -> set[str]:
+    """Delete the manifests of artifacts that no model has; give the blobs that only those named.
+
+    The write lock keeps a registration from coming to rely on one of them before it is removed.
+    """
+    used, other = select(ModelRow.digest), aliased(ArtifactEntryRow)
+    elsewhere = select(other.path).where(
+        other.blob_digest == ArtifactEntryRow.blob_digest, other.artifact_digest.in_(used)
+    )
+    unused = ArtifactEntryRow.artifact_digest.not_in(used)
+    blobs = {
+        blob
+        for blob in session.scalars(select(ArtifactEntryRow.blob_digest).where(unused, ~elsewhere.exists()))
+        if blob
+    }
+    session.execute(delete(ArtifactEntryRow).where(unused).execution_options(synchronize_session=False))
+    return blobs

@@ -16,11 +16,10 @@ from typing import Any, Final, TypedDict, Unpack
 from sqlalchemy import select
 
 from naiad.errors import AlreadyExistsError, ConflictError, InvalidArgumentError
-from naiad.workspace.artifact_rows import pop_unused_blobs, read_artifact
 from naiad.workspace.artifacts import Artifact, ArtifactEntry, ArtifactStore, Progress
 from naiad.workspace.database import Database
 from naiad.workspace.labels import changed_tags, check_labels, current_user, extended_properties, has_labels
-from naiad.workspace.model_rows import find_model, insert_model, next_version
+from naiad.workspace.model_rows import find_model, insert_model, next_version, pop_unused_blobs, read_artifact
 from naiad.workspace.tables import ModelRow, ServiceModelRow
 from naiad.workspace.tree import ModelLimits, scan
 from naiad.workspace.triton_layout import find_layout

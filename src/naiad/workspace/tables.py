@@ -113,22 +113,3 @@ class EnvironmentRow(Base):
     definition: Mapped[dict[str, Any]]
     created_time: Mapped[datetime]
     created_by: Mapped[str]
-
-
-class SourceRow(Base):
-    """The stored copy of an entry script and its folder."""
-
-    __tablename__ = "sources"
-
-    digest: Mapped[str] = mapped_column(primary_key=True)
-    entry: Mapped[str]
-    added_time: Mapped[datetime]
-
-
-class ServiceSourceRow(Base):
-    """A service's use of a source; the foreign key is what keeps a source in use from being removed."""
-
-    __tablename__ = "service_sources"
-
-    service_name: Mapped[str] = mapped_column(ForeignKey("services.name", ondelete="CASCADE"), primary_key=True)
-    digest: Mapped[str] = mapped_column(ForeignKey("sources.digest", ondelete="RESTRICT"), index=True)

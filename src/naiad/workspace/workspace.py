@@ -13,7 +13,6 @@ from naiad.workspace.database import Database
 from naiad.workspace.environments import EnvironmentRegistry
 from naiad.workspace.models import ModelRegistry
 from naiad.workspace.services import ServiceRegistry
-from naiad.workspace.sources import SourceRegistry
 from naiad.workspace.tree import ModelLimits
 
 logger = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ class Workspace:
         <root>/workspace.db                     what is registered and deployed
         <root>/artifacts/                       the content of models, once each
         <root>/models/<name>/<version>/         models laid out for reading
-        <root>/sources/<digest>/                entry scripts and their folders laid out for reading
         <root>/services/<name>/                 a service's keys, logs and state
 
     Args:
@@ -60,15 +58,14 @@ class Workspace:
             ) from error
         database = Database(database_url or f"sqlite:///{self.root / 'workspace.db'}")
         database.migrate()
-        store = ArtifactStore(artifact_root or self.root / "artifacts")
-        limits = limits or ModelLimits.from_environment(os.environ)
         self.models: Final = ModelRegistry(
-            database, store=store, folder=self.root / "models", limits=limits, excluded=self.root
+            database,
+            store=ArtifactStore(artifact_root or self.root / "artifacts"),
+            folder=self.root / "models",
+            limits=limits or ModelLimits.from_environment(os.environ),
+            excluded=self.root,
         )
         self.environments: Final = EnvironmentRegistry(database)
-        self.sources: Final = SourceRegistry(
-            database, store=store, folder=self.root / "sources", limits=limits, excluded=self.root
-        )
         self.services: Final = ServiceRegistry(database, self.root / "services")
 
     @classmethod
