@@ -21,7 +21,7 @@ class Server:
     Attributes:
         process: the operating system's.
         log_path: what it writes to stdout and stderr.
-        http_port, metrics_port: where it listens; 0 until it is ready.
+        http_port, grpc_port, metrics_port: where it listens; 0 until it is ready, or where it does not.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], log_path: Path, ready_path: Path) -> None:
@@ -29,6 +29,7 @@ class Server:
         self.log_path = log_path
         self._ready_path = ready_path
         self.http_port = 0
+        self.grpc_port = 0
         self.metrics_port = 0
 
     @property
@@ -45,6 +46,7 @@ class Server:
         ports = json.loads(self._ready_path.read_text(encoding="utf-8"))
         assert ports["pid"] == self.process.pid
         self.http_port = ports.get("http", 0)
+        self.grpc_port = ports.get("grpc", 0)
         self.metrics_port = ports.get("metrics", 0)
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: tuple[str, ...] = ()) -> Answer:
