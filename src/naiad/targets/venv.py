@@ -20,17 +20,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from naiad.errors import ConfigError, DeploymentError
 from naiad.targets.requirements import Requirements, describe, find_requirements, own_folders
 from naiad.workspace.environment import Environment
-
-if TYPE_CHECKING:
-    from naiad.targets.plan import Report
 
 _LAYOUT: Final = 1
 """Counted up when a virtual environment of the same requirements is made differently."""
@@ -42,13 +39,13 @@ _FOREIGN_VARIABLES: Final = frozenset(("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPAT
 """They name other Pythons than the one that is meant."""
 
 
-def build(environment: Environment, *, folder: Path, report: Report) -> Path:
+def build(environment: Environment, *, folder: Path, report: Callable[[str], None]) -> Path:
     """Make a Python that has an environment's packages, unless there is one.
 
     Args:
         environment: what to build.
         folder: where virtual environments are kept; made when it is not there.
-        report: is told each step.
+        report: is told each step, one line at a time.
 
     Returns:
         The interpreter: naiad's own when it has everything already, and then nothing is built.
@@ -96,7 +93,7 @@ class _Build:
         folder: Path,
         key: str,
         lock: int,
-        report: Report,
+        report: Callable[[str], None],
     ) -> None:
         self._environment = environment
         self._requirements = requirements
@@ -218,7 +215,7 @@ def _key(requirements: Requirements, base: str) -> str:
 
 
 @contextmanager
-def _locked(path: Path, environment: Environment, *, report: Report) -> Iterator[int]:
+def _locked(path: Path, environment: Environment, *, report: Callable[[str], None]) -> Iterator[int]:
     """Hold a file's lock; the kernel releases it when this process and the uv that it started have ended."""
     lock = _flock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if lock is None:
