@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +57,19 @@ def read_span(parameters: dict[str, Any]) -> Span:
     )
 
 
-def parse_registration(body: bytes | memoryview) -> Registration:
-    """Read the body of a system shared memory register request.
+def parse_registration(name: str, body: bytes | memoryview) -> Registration:
+    """Read a system shared memory register request.
+
+    Args:
+        name: of the region, from the path.
+        body: the JSON.
 
     Raises:
-        InvalidArgumentError: the key or the size is missing.
+        InvalidArgumentError: the name, the key or the size is missing.
         InternalError: a value is of the wrong kind.
     """
+    if not name:
+        raise InvalidArgumentError("'region name' is necessary to register system shared memory region")
     document = json_value.parse(body) if body else {}
     for name in ("key", "byte_size"):
         if not isinstance(document, dict) or name not in document:
@@ -71,3 +79,26 @@ def parse_registration(body: bytes | memoryview) -> Registration:
         json_value.as_unsigned(document.get("offset", 0), "offset"),
         json_value.as_unsigned(document["byte_size"], "byte_size"),
     )
+
+
+def check_cuda_registration(name: str, body: bytes | memoryview) -> None:
+    """Look at a CUDA shared memory register request, of which nothing will be used.
+
+    Args:
+        name: of the region, from the path.
+        body: the JSON.
+
+    Raises:
+        InvalidArgumentError: the name is missing, or there is no handle in base64.
+        InternalError: the body is no JSON.
+    """
+    if not name:
+        raise InvalidArgumentError("'region name' is necessary to register cuda shared memory region")
+    handle = json_value.parse(body).get("raw_handle") if body else None
+    text = handle.get("b64") if isinstance(handle, dict) else None
+    if not isinstance(text, str):
+        raise InvalidArgumentError("Shared memory register request has no 'raw_handle' field")
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise InvalidArgumentError("'raw_handle' must be a valid base64 encoded cudaIpcMemHandle_t") from None

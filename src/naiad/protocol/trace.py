@@ -7,6 +7,7 @@ unknown level for none, this refuses.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from naiad.config.trace_config import (
@@ -36,35 +37,58 @@ _INTEGER: Final = re.compile(r" *[+-]?[0-9]{1,100}")
 
 
 def parse_trace_changes(body: bytes | memoryview) -> Changes:
-    """Read the body of a request to change settings; what it does not know it passes over, as tritonserver does.
+    """Read the body of a request over HTTP to change settings.
 
     Raises:
         InternalError: it is no JSON, or a value is of the wrong kind.
-        InvalidArgumentError: a value cannot be.
-        UnsupportedError: it wants another file, or another mode than writing to a file.
+        InvalidArgumentError, UnsupportedError: as `read_trace_changes`.
     """
     document = json_value.parse(body)
     members = document if isinstance(document, dict) else {}
-    if "trace_file" in members:
+    values: dict[str, Sequence[str] | None] = {}
+    for member, value in members.items():
+        if value is None:
+            values[member] = None
+        elif member == "trace_level":
+            names = [json_value.as_string(name, "") for name in json_value.as_array(value, "")]
+            if names:
+                values[member] = names
+        elif member in _NUMBERS:
+            values[member] = [json_value.as_string(value, "")]
+        else:
+            values[member] = [str(value)]
+    return read_trace_changes(values)
+
+
+def read_trace_changes(values: Mapping[str, Sequence[str] | None], *, count_gap: str = "") -> Changes:
+    """What a request wants changed; what it does not know it passes over, as tritonserver does.
+
+    Args:
+        values: by the names that requests use; None for what is not to be given any more.
+        count_gap: between `got:` and a count that is too low, where tritonserver's protocols differ.
+
+    Raises:
+        InvalidArgumentError: a value cannot be.
+        UnsupportedError: it wants another file, or another mode than writing to a file.
+    """
+    if "trace_file" in values:
         raise UnsupportedError("trace file location can not be updated through network protocol")
-    if members.get("trace_mode") not in (None, TRITON):
+    if list(values.get("trace_mode") or (TRITON,)) != [TRITON]:
         raise UnsupportedError(NO_OPENTELEMETRY, hint=f"trace_mode is always '{TRITON}'")
     changes: Changes = {}
-    if "trace_level" in members:
-        value = members["trace_level"]
-        names = [] if value is None else [json_value.as_string(name, "") for name in json_value.as_array(value, "")]
-        if value is None or names:
-            changes["levels"] = None if value is None else _levels(names)
+    if "trace_level" in values:
+        names = values["trace_level"]
+        changes["levels"] = None if names is None else _levels(names)
     for member, (attribute, lowest, highest) in _NUMBERS.items():
-        if member in members:
-            value = members[member]
-            changes[attribute] = (
-                None if value is None else _number(member, json_value.as_string(value, ""), lowest, highest)
-            )
+        if member in values:
+            texts = values[member]
+            if texts is not None and len(texts) != 1:
+                raise InvalidArgumentError(f"expect only 1 value for '{member}'")
+            changes[attribute] = None if texts is None else _number(member, texts[0], lowest, highest, count_gap)
     return changes
 
 
-def _levels(names: list[str]) -> frozenset[str]:
+def _levels(names: Sequence[str]) -> frozenset[str]:
     for name in names:
         if name not in (OFF, *LEVELS):
             raise InvalidArgumentError(
@@ -75,12 +99,12 @@ def _levels(names: list[str]) -> frozenset[str]:
     return frozenset(names) - {OFF}
 
 
-def _number(member: str, text: str, lowest: int, highest: int) -> int:
+def _number(member: str, text: str, lowest: int, highest: int, count_gap: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise InvalidArgumentError(f"Unable to parse '{member}', got: {text}")
     value = int(text)
     if member == "trace_count" and -MAX_COUNT <= value < lowest:
-        raise InvalidArgumentError(f"Unable to parse 'trace_count'. Expecting value >= {lowest}, got:{text}")
+        raise InvalidArgumentError(f"Unable to parse 'trace_count'. Expecting value >= {lowest}, got:{count_gap}{text}")
     if not lowest <= value <= highest:
         raise InvalidArgumentError(
             f"Unable to parse '{member}', value is out of range [ {lowest}, {highest} ], got: {text}"

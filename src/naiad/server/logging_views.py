@@ -9,13 +9,12 @@ from typing import Any, Final
 from naiad.errors import UnavailableError, UnsupportedError
 from naiad.protocol import json_value
 from naiad.server.log import LogFormat, LogSettings, ServerLog
-from naiad.server.response import Response, json_response
 
 _SWITCHES: Final = ("info", "warning", "error")
 
 
 class LoggingViews:
-    """The routes of the extension: name and version (always "") and body in.
+    """What is logged.
 
     Args:
         log: this process' log.
@@ -26,42 +25,40 @@ class LoggingViews:
         self._log = log
         self._changed = changed
 
-    def settings(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    @property
+    def settings(self) -> LogSettings:
         """What applies now."""
+        return self._log.settings
+
+    def document(self) -> dict[str, Any]:
+        """What applies now, by the names that requests use."""
         settings = self._log.settings
-        return json_response(
-            {
-                "log_file": settings.file,
-                "log_info": settings.info,
-                "log_warning": settings.warning,
-                "log_error": settings.error,
-                "log_verbose_level": settings.verbose_level,
-                "log_format": settings.format,
-            }
-        )
+        return {
+            "log_file": settings.file,
+            "log_info": settings.info,
+            "log_warning": settings.warning,
+            "log_error": settings.error,
+            "log_verbose_level": settings.verbose_level,
+            "log_format": settings.format,
+        }
 
-    def update(self, name: str, version: str, body: bytes | memoryview) -> Response:
-        """Change what the request names, all of it or nothing; then what applies.
-
-        Raises:
-            UnsupportedError: it wants another file.
-            InternalError: a value is of the wrong kind.
-            UnavailableError: the format is not known.
-        """
-        self._log.change(changed_settings(self._log.settings, json_value.parse(body)))
+    def change(self, settings: LogSettings) -> None:
+        """Log like this from now on; the file stays as it is."""
+        self._log.change(settings)
         self._changed()
-        return self.settings(name, version, b"")
 
 
 def changed_settings(settings: LogSettings, document: Any) -> LogSettings:
-    """The settings as a request wants them; what it leaves out, or gives as null, stays.
+    """The settings as a request over HTTP wants them; what it leaves out, or gives as null, stays.
 
     Args:
         settings: as they are.
         document: the request's JSON.
 
     Raises:
-        UnsupportedError, InternalError, UnavailableError: as `LoggingViews.update`.
+        UnsupportedError: it wants another file.
+        InternalError: a value is of the wrong kind.
+        UnavailableError: the format is not known.
     """
     members = document.items() if isinstance(document, dict) else ()
     given = {key.removeprefix("log_"): value for key, value in members if value is not None and key.startswith("log_")}

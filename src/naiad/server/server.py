@@ -34,6 +34,7 @@ from naiad.server.shared_memory_views import SharedMemoryViews
 from naiad.server.startup_table import model_table
 from naiad.server.trace_views import TraceViews
 from naiad.server.v2_routes import V2Routes
+from naiad.server.views import Views
 
 logger = logging.getLogger(__name__)
 
@@ -133,17 +134,16 @@ class Server:
             startup=settings.load_model,
             poll_s=settings.repository_poll_secs,
         )
-        routes = V2Routes(
+        views = Views(
             self._engine,
-            self._control,
-            SharedMemoryViews(SharedMemory(), allowed=settings.allow_client_shm),
             server_id=settings.id,
-            max_input_bytes=settings.http_max_input_size,
             strict_readiness=settings.strict_readiness,
-            restrictions=restrictions,
-            logging_views=LoggingViews(log, changed=self._follow_log),
-            trace_views=TraceViews(self._tracing, self._engine),
+            control=self._control,
+            shared=SharedMemoryViews(SharedMemory(), allowed=settings.allow_client_shm),
+            logging=LoggingViews(log, changed=self._follow_log),
+            trace=TraceViews(self._tracing, self._engine),
         )
+        routes = V2Routes(views, max_input_bytes=settings.http_max_input_size, restrictions=restrictions)
         check_access = routes.check_access if restrictions else None
         self._http = HttpServer(routes.handle, limits=limits, keys=keys, check_access=check_access)
         self._metrics = HttpServer(MetricsRoutes(self._engine).handle, limits=limits, keys=keys)

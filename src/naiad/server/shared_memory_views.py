@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Final
+from collections.abc import Callable
+from typing import Any
 
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InvalidArgumentError, NotFoundError, UnsupportedError
-from naiad.protocol import json_value
-from naiad.protocol.shared_memory import parse_registration
-from naiad.server.response import JSON, Response, json_response
-
-_DONE: Final = Response(200, b"", JSON)
+from naiad.protocol.shared_memory import Registration
 
 
 class SharedMemoryViews:
-    """The routes of both shared memory extensions: region name, version (always "") and body in.
+    """Both shared memory extensions.
 
     Args:
         memory: the regions.
@@ -28,32 +23,31 @@ class SharedMemoryViews:
         self.memory = memory
         self._allowed = allowed
 
-    def status(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def status(self, name: str) -> list[dict[str, Any]]:
         """The registered regions, or one of them.
 
         Raises:
             NotFoundError: there is none of that name.
         """
-        return json_response(
-            [
-                {"name": region.name, "key": region.key, "offset": region.offset, "byte_size": region.byte_size}
-                for region in self.memory.regions(name)
-            ]
-        )
+        return [
+            {"name": region.name, "key": region.key, "offset": region.offset, "byte_size": region.byte_size}
+            for region in self.memory.regions(name)
+        ]
 
-    def register(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def register(self, name: str, read: Callable[[], Registration]) -> None:
         """Register a region.
+
+        Args:
+            name: of the region.
+            read: reads what it is to be; not before it is known that clients may.
 
         Raises:
             NaiadError: clients may not, or the region cannot be.
         """
         self._check()
-        if not name:
-            raise InvalidArgumentError("'region name' is necessary to register system shared memory region")
-        self.memory.register(name, parse_registration(body))
-        return _DONE
+        self.memory.register(name, read())
 
-    def unregister(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def unregister(self, name: str) -> None:
         """Unregister a region, or all of them; one that is not there is no error.
 
         Raises:
@@ -61,9 +55,8 @@ class SharedMemoryViews:
         """
         self._check()
         self.memory.unregister(name)
-        return _DONE
 
-    def cuda_status(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def cuda_status(self, name: str) -> list[dict[str, Any]]:
         """There are never CUDA regions.
 
         Raises:
@@ -75,35 +68,29 @@ class SharedMemoryViews:
             )
         if name:
             raise NotFoundError(f"Unable to find cuda shared memory region: '{name}'")
-        return json_response([])
+        return []
 
-    def cuda_register(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def cuda_register(self, name: str, check: Callable[[], object]) -> None:
         """What a server without GPUs says.
+
+        Args:
+            name: of the region.
+            check: refuses a request that is malformed; not before it is known that clients may.
 
         Raises:
             InvalidArgumentError, UnsupportedError: always.
         """
         self._check()
-        if not name:
-            raise InvalidArgumentError("'region name' is necessary to register cuda shared memory region")
-        handle = json_value.parse(body).get("raw_handle") if body else None
-        text = handle.get("b64") if isinstance(handle, dict) else None
-        if not isinstance(text, str):
-            raise InvalidArgumentError("Shared memory register request has no 'raw_handle' field")
-        try:
-            base64.b64decode(text, validate=True)
-        except binascii.Error:
-            raise InvalidArgumentError("'raw_handle' must be a valid base64 encoded cudaIpcMemHandle_t") from None
+        check()
         raise InvalidArgumentError(f"failed to register CUDA shared memory region: '{name}', GPUs not supported")
 
-    def cuda_unregister(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def cuda_unregister(self, name: str) -> None:
         """Nothing to do.
 
         Raises:
             UnsupportedError: clients may not.
         """
         self._check()
-        return _DONE
 
     def _check(self) -> None:
         if not self._allowed:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from naiad.engine.engine import Engine
 from naiad.engine.tracing import Tracing
 from naiad.errors import InvalidArgumentError
-from naiad.protocol.trace import parse_trace_changes, trace_document
-from naiad.server.response import Response, json_response
+from naiad.protocol.trace import Changes, trace_document
 
 
 class TraceViews:
-    """The routes of the extension: model name ("" for the server), version (always "") and body in.
+    """What is traced: for the server, or for a model, when it is named.
 
     Args:
         tracing: of this process.
@@ -21,24 +23,28 @@ class TraceViews:
         self._tracing = tracing
         self._engine = engine
 
-    def settings(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def settings(self, name: str) -> dict[str, Any]:
         """What applies now.
 
         Raises:
             InvalidArgumentError: there is no such model.
         """
         self._check(name)
-        return json_response(trace_document(self._tracing.settings(name), self._tracing.path))
+        return trace_document(self._tracing.settings(name), self._tracing.path)
 
-    def update(self, name: str, version: str, body: bytes | memoryview) -> Response:
+    def update(self, name: str, read: Callable[[], Changes]) -> dict[str, Any]:
         """Change what the request names; then what applies.
+
+        Args:
+            name: of the model; "" for the server.
+            read: reads the request; not before it is known that there is such a model.
 
         Raises:
             NaiadError: there is no such model, or a value is not understood or cannot be.
         """
         self._check(name)
-        self._tracing.update(parse_trace_changes(body), name)
-        return self.settings(name, version, b"")
+        self._tracing.update(read(), name)
+        return self.settings(name)
 
     def _check(self, name: str) -> None:
         if name and not self._engine.ready_versions(name):

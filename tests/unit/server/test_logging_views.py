@@ -7,15 +7,19 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from naiad.errors import InternalError, NaiadError, UnavailableError, UnsupportedError
+from naiad.server.http_views import HttpViews
 from naiad.server.log import LogFormat, LogSettings, ServerLog
 from naiad.server.logging_views import LoggingViews, changed_settings
+from naiad.server.response import Response
+from naiad.server.views import Views
 
 DEFAULTS = LogSettings()
 NOT_BOOLEAN = "attempt to access JSON non-boolean as boolean"
@@ -103,11 +107,20 @@ def test_any_document_is_taken_or_refused(document: dict[str, Any]) -> None:
     assert isinstance(settings.verbose_level, int)
 
 
+def http(views: LoggingViews) -> HttpViews:
+    return HttpViews(cast(Views, SimpleNamespace(logging=views)))
+
+
+def shown(response: Response) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(response.body)
+    return document
+
+
 class TestViews:
     def test_show_and_change_what_applies(self, log: ServerLog) -> None:
         changes: list[LogSettings] = []
         views = LoggingViews(log, changed=lambda: changes.append(log.settings))
-        before = json.loads(views.settings("", "", b"").body)
+        before = shown(http(views).log_settings("", "", b""))
         assert before == {
             "log_file": log.settings.file,
             "log_info": True,
@@ -116,7 +129,7 @@ class TestViews:
             "log_verbose_level": 0,
             "log_format": "default",
         }
-        after = json.loads(views.update("", "", b'{"log_info":false,"log_format":"ISO8601"}').body)
+        after = shown(http(views).update_log("", "", b'{"log_info":false,"log_format":"ISO8601"}'))
         assert after == {**before, "log_info": False, "log_format": "ISO8601"}
         assert list(after) == list(before)
         assert changes == [log.settings]
@@ -126,7 +139,7 @@ class TestViews:
         before = log.settings
         for body in (b'{"log_info":false,"log_format":"bad"}', b'{"log_info":false,"log_file":"x"}', b"", b"{"):
             with pytest.raises(NaiadError):
-                views.update("", "", body)
+                http(views).update_log("", "", body)
         assert log.settings == before
 
     def test_the_log_follows(self, log: ServerLog) -> None:
@@ -141,9 +154,9 @@ class TestViews:
             return lines
 
         assert "".join(line[0] for line in write_all()) == "IWE"
-        views.update("", "", b'{"log_verbose_level":1,"log_warning":false}')
+        http(views).update_log("", "", b'{"log_verbose_level":1,"log_warning":false}')
         assert "".join(line[0] for line in write_all()) == "VIE"
-        views.update("", "", b'{"log_verbose_level":0,"log_info":false,"log_error":false,"log_warning":true}')
+        http(views).update_log("", "", b'{"log_verbose_level":0,"log_info":false,"log_error":false,"log_warning":true}')
         assert "".join(line[0] for line in write_all()) == "W"
-        views.update("", "", b'{"log_format":"ISO8601"}')
+        http(views).update_log("", "", b'{"log_format":"ISO8601"}')
         assert [line.split()[1] for line in write_all()] == ["W"]

@@ -25,9 +25,11 @@ from naiad.errors import InternalError, InvalidArgumentError, UnsupportedError
 from naiad.server.generate_route import GenerateRoute
 from naiad.server.http1 import HttpConnection
 from naiad.server.http_server import HttpServer, Limits
+from naiad.server.http_views import HttpViews
 from naiad.server.infer_route import InferRoute
 from naiad.server.request_head import RequestHead
 from naiad.server.trace_views import TraceViews
+from naiad.server.views import Views
 from tests.support.engine import GatedRuntime, idle_model, spec
 from tests.support.http_client import infer_body, request_bytes
 from tests.support.transport import FakeTransport, connect
@@ -47,36 +49,36 @@ DEFAULTS = {
 }
 
 
-def views(path: str = "t.json") -> TraceViews:
+def views(path: str = "t.json") -> HttpViews:
     engine = cast(Engine, SimpleNamespace(ready_versions=lambda name: ["1"] if name == "m" else []))
-    return TraceViews(Tracing(TraceSettings(), path), engine)
+    return HttpViews(cast(Views, SimpleNamespace(trace=TraceViews(Tracing(TraceSettings(), path), engine))))
 
 
 class TestSettings:
     def test_of_the_server_and_of_a_model(self) -> None:
         made = views()
-        assert json.loads(made.settings("", "", b"").body) == DEFAULTS
+        assert json.loads(made.trace_settings("", "", b"").body) == DEFAULTS
         changed = {**DEFAULTS, "trace_rate": "5"}
-        assert json.loads(made.update("m", "", b'{"trace_rate":"5"}').body) == changed
-        assert json.loads(made.settings("m", "", b"").body) == changed
-        assert json.loads(made.settings("", "", b"").body) == DEFAULTS
-        assert json.loads(made.update("", "", b'{"trace_level":["TENSORS"]}').body)["trace_level"] == ["TENSORS"]
-        assert json.loads(made.settings("m", "", b"").body) == {**changed, "trace_level": ["TENSORS"]}
+        assert json.loads(made.update_trace("m", "", b'{"trace_rate":"5"}').body) == changed
+        assert json.loads(made.trace_settings("m", "", b"").body) == changed
+        assert json.loads(made.trace_settings("", "", b"").body) == DEFAULTS
+        assert json.loads(made.update_trace("", "", b'{"trace_level":["TENSORS"]}').body)["trace_level"] == ["TENSORS"]
+        assert json.loads(made.trace_settings("m", "", b"").body) == {**changed, "trace_level": ["TENSORS"]}
 
     def test_of_a_model_that_there_is_not(self) -> None:
-        for call in (views().settings, views().update):
+        for call in (views().trace_settings, views().update_trace):
             with pytest.raises(InvalidArgumentError, match=r"^Request for unknown model : nope$"):
                 call("nope", "", b"{}")
 
     def test_that_cannot_be(self) -> None:
         made = views("")
         with pytest.raises(InvalidArgumentError, match="trace file name is not given"):
-            made.update("", "", b'{"trace_level":["TIMESTAMPS"]}')
+            made.update_trace("", "", b'{"trace_level":["TIMESTAMPS"]}')
         with pytest.raises(UnsupportedError):
-            made.update("", "", b'{"trace_rate":"5","trace_file":"x"}')
+            made.update_trace("", "", b'{"trace_rate":"5","trace_file":"x"}')
         with pytest.raises(InternalError):
-            made.update("", "", b"")
-        assert json.loads(made.settings("", "", b"").body) == {**DEFAULTS, "trace_file": ""}
+            made.update_trace("", "", b"")
+        assert json.loads(made.trace_settings("", "", b"").body) == {**DEFAULTS, "trace_file": ""}
 
 
 class Traced:

@@ -1,0 +1,278 @@
+"""`ModelInferRequest`: the same inputs and outputs as in JSON, out of protobuf (triton.md §2.2, §2.3).
+
+Raw contents are not copied: they are found in the message, and stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+
+from naiad import datatypes
+from naiad.datatypes import DataType
+from naiad.errors import InternalError, InvalidArgumentError
+from naiad.messages import service_pb2
+from naiad.protocol.grpc_contents import contents_bytes
+from naiad.protocol.infer_request import InferHeader, InputTensor, RequestedOutput
+from naiad.protocol.protobuf_wire import LENGTH_DELIMITED, MALFORMED, skip_field
+from naiad.protocol.shared_memory import Span
+
+Buffer = bytes | memoryview
+
+_NAME, _VERSION, _ID, _RAW = 1, 2, 3, 7
+_MAX_FIELDS: Final = 10_000
+_MAX_UNORDERED_BYTES: Final = 1 << 20
+_MAX_RANK: Final = 1000
+_EMPTY_FINAL: Final = "triton_enable_empty_final_response"
+_STOL: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_MAX_VERSION: Final = (1 << 63) - 1
+_INVALID: Final = DataType("<invalid>", "TYPE_INVALID", 0, datatypes.BY_NAME["UINT8"].dtype, "", 1)
+_UNSIGNED_32_BITS: Final = (1 << 32) - 1
+
+
+@dataclass(slots=True)
+class GrpcInferRequest:
+    """A message, taken apart.
+
+    Attributes:
+        message: all of it but for the raw contents, when those were cut out.
+        raw: the raw contents, in order.
+        raw_spans: where they lie in the message; None when its fields are not in the order of their numbers.
+        head_size: how long name and version are at its beginning.
+        id_end: where the id ends that follows them, or might.
+    """
+
+    message: Any
+    raw: list[Buffer]
+    raw_spans: list[tuple[int, int]] | None
+    head_size: int = 0
+    id_end: int = 0
+
+
+def read_infer_request(message: Buffer) -> GrpcInferRequest:
+    """Take a message apart.
+
+    Raises:
+        InternalError: it is no message of this kind.
+        InvalidArgumentError: it has more fields than a request may have.
+    """
+    try:
+        request = _cut(message)
+    except (ValueError, IndexError):
+        request = None  # malformed, or a group: the library knows
+    try:
+        if request is None:
+            return _read_unordered(message)
+        request.message = service_pb2.ModelInferRequest.FromString(request.message)
+    except (DecodeError, UnicodeDecodeError):
+        raise InternalError(MALFORMED) from None
+    return request
+
+
+def _cut(message: Buffer) -> GrpcInferRequest | None:
+    """Find the raw contents; None when fields are not in the order of their numbers, in which libraries write them."""
+    position, last, count, size = 0, 0, 0, len(message)
+    request = GrpcInferRequest(message, [], [])
+    spans: list[tuple[int, int]] = []
+    header_end = size
+    while position < size:
+        number, wire_type, begin, end = skip_field(message, position)
+        if number < last or (number == last and number <= _ID) or wire_type != LENGTH_DELIMITED or number > _RAW:
+            return None
+        if number <= _VERSION:
+            request.head_size = end
+        elif number == _ID:
+            request.id_end = end
+        elif number == _RAW:
+            header_end = min(header_end, position)
+            spans.append((begin, end))
+        count += 1
+        if count > _MAX_FIELDS:
+            raise InvalidArgumentError(
+                f"a request may have {_MAX_FIELDS} inputs, outputs, parameters and raw contents together, and has more"
+            )
+        position, last = end, number
+    request.id_end = max(request.id_end, request.head_size)
+    request.raw_spans = spans
+    request.raw = [message[begin:end] for begin, end in spans]
+    request.message = bytes(message[:header_end])
+    return request
+
+
+def _read_unordered(message: Buffer) -> GrpcInferRequest:
+    if len(message) > _MAX_UNORDERED_BYTES:
+        raise InvalidArgumentError(
+            f"the fields of a request of more than {_MAX_UNORDERED_BYTES} bytes must be in the order of their numbers, "
+            "and there must be none that are not known"
+        )
+    parsed = service_pb2.ModelInferRequest.FromString(bytes(message))
+    return GrpcInferRequest(parsed, list(parsed.raw_input_contents), None)
+
+
+def read_version(text: str) -> str:
+    """A version as requests name it, without what C's `stol` passes over; "" for the latest (triton.md §2.3).
+
+    Raises:
+        InvalidArgumentError: it is no number of 63 bits.
+    """
+    if not text:
+        return ""
+    match = _STOL.match(text)
+    number = int(match[1]) if match is not None and len(match[1]) < 100 else None
+    if number is None or not -_MAX_VERSION - 1 <= number <= _MAX_VERSION:
+        raise InvalidArgumentError(
+            f"failed to get model version from specified version string '{text}' (details: stol), version should be an "
+            "integral value > 0"
+        )
+    if number < 0:
+        raise InvalidArgumentError(
+            f"invalid model version specified '{text}' , version should be an integral value > 0"
+        )
+    return str(number)
+
+
+def read_header(request: GrpcInferRequest) -> tuple[InferHeader, list[Buffer]]:
+    """What a request wants, and the bytes of each input that is not in shared memory, in the order sent.
+
+    Raises:
+        InvalidArgumentError: something in it is not allowed, in Triton's words.
+    """
+    message = request.message
+    header = InferHeader(id=message.id, binary_output=True)
+    for key, value in message.parameters.items():
+        _read_parameter(key, value, header)
+    model_name = message.model_name
+    names: set[str] = set()
+    for tensor in message.inputs:
+        if tensor.name in names:
+            prefix = f"[request id: {header.id or '<id_unknown>'}] "
+            raise InvalidArgumentError(f"{prefix}input '{tensor.name}' already exists in request")
+        names.add(tensor.name)
+    header.outputs = [_read_output(output) for output in message.outputs]
+    buffers: list[Buffer] = []
+    position = 0
+    for tensor in message.inputs:
+        if len(tensor.shape) > _MAX_RANK:
+            raise InvalidArgumentError(
+                f"input '{tensor.name}' has {len(tensor.shape)} dimensions, and may have {_MAX_RANK}"
+            )
+        datatype = datatypes.BY_NAME.get(tensor.datatype, _INVALID)
+        made = InputTensor(tensor.name, datatype, tuple(tensor.shape))
+        header.inputs.append(made)
+        made.span = _read_span(tensor)
+        if made.span is not None:
+            if tensor.HasField("contents"):
+                raise InvalidArgumentError(
+                    f"unexpected 'content' provided when using shared memory for input tensor '{tensor.name}' for "
+                    f"model '{model_name}'"
+                )
+            continue
+        if tensor.HasField("contents"):
+            if request.raw:
+                raise InvalidArgumentError(
+                    f"contents field must not be specified when using raw_input_contents for '{tensor.name}' for model "
+                    f"'{model_name}'"
+                )
+            buffer: Buffer = contents_bytes(tensor, datatype, model_name)
+        elif position < len(request.raw):
+            buffer = request.raw[position]
+            position += 1
+        else:
+            raise InvalidArgumentError(
+                f"unable to find data for input tensor '{tensor.name}' for model '{model_name}' in request."
+            )
+        made.binary_size = len(buffer)
+        buffers.append(buffer)
+    return header, buffers
+
+
+def _kind(parameter: Any) -> str | None:
+    kind: str | None = parameter.WhichOneof("parameter_choice")
+    return kind
+
+
+def _read_parameter(key: str, parameter: Any, header: InferHeader) -> None:
+    kind = _kind(parameter)
+    if key == "priority":
+        if kind not in ("int64_param", "uint64_param"):
+            raise _wrong_kind(key, "int64_param or uint64_param")
+        header.priority = getattr(parameter, kind)
+        if header.priority < 0:
+            raise InvalidArgumentError("invalid value for 'priority', expected value >= 0.")
+        return
+    if key == "timeout":
+        if kind != "int64_param":
+            raise _wrong_kind(key, "int64_param")
+        header.timeout_us = parameter.int64_param
+        return
+    if key == "sequence_id":
+        if kind not in ("int64_param", "string_param"):
+            raise _wrong_kind(key, "int64_param or string_param")
+    elif key in ("sequence_start", "sequence_end", _EMPTY_FINAL):
+        if kind != "bool_param":
+            raise _wrong_kind(key, "bool_param")
+    elif key.startswith("triton_"):
+        raise InvalidArgumentError(
+            "parameter keys starting with 'triton_' are reserved for Triton usage. Only the following keys starting "
+            f"with 'triton_' are allowed: {_EMPTY_FINAL}"
+        )
+    elif kind is None or kind == "uint64_param":
+        raise _wrong_kind(key, "int64_param, bool_param, or string_param")
+    header.parameters[key] = getattr(parameter, kind)
+
+
+def _wrong_kind(key: str, expected: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f"invalid value type for '{key}' parameter, expected {expected}.")
+
+
+def _read_output(output: Any) -> RequestedOutput:
+    wanted = RequestedOutput(output.name, binary=True, span=_read_span(output))
+    if "classification" in output.parameters:
+        parameter = output.parameters["classification"]
+        if _kind(parameter) != "int64_param":
+            raise InvalidArgumentError("invalid value type for 'classification' parameter, expected int64_param")
+        if parameter.int64_param <= 0:
+            raise InvalidArgumentError("invalid value for 'classification' parameter, expected >= 0")
+        if wanted.span is not None:
+            raise InvalidArgumentError("output can't set both 'shared_memory_region' and 'classification'")
+        wanted.class_count = parameter.int64_param & _UNSIGNED_32_BITS
+    return wanted
+
+
+def _read_span(tensor: Any) -> Span | None:
+    """Where in shared memory a tensor is, when it says so."""
+    parameters: Mapping[str, Any] = tensor.parameters
+    if not parameters:
+        return None
+    values: dict[str, Any] = {}
+    for key, kind in (
+        ("shared_memory_region", "string_param"),
+        ("shared_memory_offset", "int64_param"),
+        ("shared_memory_byte_size", "int64_param"),
+    ):
+        if key not in parameters:
+            continue
+        if key != "shared_memory_region" and "shared_memory_region" not in values:
+            raise InvalidArgumentError(
+                f"'{key}' can not be specified without 'shared_memory_region' parameter for tensor '{tensor.name}'"
+            )
+        if _kind(parameters[key]) != kind:
+            raise InvalidArgumentError(
+                f"invalid value type for '{key}' parameter for tensor '{tensor.name}', expected {kind}."
+            )
+        values[key] = getattr(parameters[key], kind)
+    if "shared_memory_region" not in values:
+        return None
+    if "shared_memory_byte_size" not in values:
+        raise InvalidArgumentError(
+            "'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter for tensor "
+            f"'{tensor.name}'"
+        )
+    # The numbers go on as size_t.
+    unsigned = (1 << 64) - 1
+    offset = values.get("shared_memory_offset", 0) & unsigned
+    return Span(values["shared_memory_region"], offset, values["shared_memory_byte_size"] & unsigned)
