@@ -1,7 +1,7 @@
 """One RPC on one HTTP/2 stream: messages in, messages and a status out; deadline, cancellation, back-pressure.
 
-What a call does is a method's, which a `GrpcService` finds by the path: a function for unary ones, a function that makes
-a handler of messages for streaming ones.
+What a call does is a method's, which a `GrpcService` finds by the path: a function for unary ones; for streaming ones
+a function that makes a handler of messages.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class GrpcCall:
 
     # What the connection calls.
 
-    def begin(self, *, ended: bool) -> None:
+    def open(self, *, ended: bool) -> None:
         """The headers are there; what is wrong with them ends the call at once.
 
         Args:
@@ -242,9 +242,10 @@ class GrpcCall:
         self._half_closed = ended
         if self.deadline_ns:
             self._connection.server.deadlines.add(self)
+        if head.error is not None:
+            self.finish(head.error)
+            return
         try:
-            if head.error is not None:
-                raise head.error
             self._connection.server.authorize_call(head.path, head.metadata)
             if isinstance(head.method, Streaming):
                 self._handler = head.method.method(self)

@@ -1,4 +1,4 @@
-"""The headers of RPCs: what is called, how it is compressed, how long the client waits. Read once, remembered after that."""
+"""The headers of RPCs: what is called, how it is compressed, how long the client waits."""
 
 from __future__ import annotations
 

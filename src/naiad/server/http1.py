@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_WAITING_BYTES: Final = 1 << 16
 _COPY_BELOW_BYTES: Final = 1 << 14
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -158,7 +159,10 @@ class HttpConnection(asyncio.Protocol):
             try:
                 head = self._server.heads.parse(data[:end])
             except NaiadError as error:
-                self._refuse(error)
+                if self._head is None and data.startswith(_PREFACE):
+                    self._become_http2(data)
+                else:
+                    self._refuse(error)
                 return
             end_of_body = end + head.content_length
             if head.chunked or end_of_body > len(data):
@@ -173,6 +177,12 @@ class HttpConnection(asyncio.Protocol):
             data = data[end_of_body:] if end_of_body < len(data) else b""
         if data:
             self._wait(data)
+
+    def _become_http2(self, data: bytes) -> None:
+        """The client speaks HTTP/2, and did so from the first byte on (RFC 9113 §3.3)."""
+        successor = self._server.replace(self, self._transport)
+        self._transport.set_protocol(successor)
+        successor.data_received(data)
 
     def _head_incomplete(self, data: bytes) -> None:
         data = data.lstrip(b"\r\n")
@@ -378,15 +388,15 @@ class HttpConnection(asyncio.Protocol):
 
     # Time.
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a request is being answered."""
-        return self._busy
+    def drain(self) -> None:
+        """The server drains: close behind the answer that is awaited."""
+        if self._busy:
+            self.close_when_answered()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is being answered or received."""
-        return not (self._busy or self._receiving)
+    def end_drain(self) -> None:
+        """The server has drained: close unless a request is being answered or received."""
+        if not (self._busy or self._receiving):
+            self.close_when_answered()
 
     def close_when_answered(self) -> None:
         """The server drains: close now if nothing is being answered, else after the answer."""

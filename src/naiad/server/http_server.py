@@ -6,7 +6,8 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,13 @@ from naiad.engine.execution import clock_ns
 from naiad.errors import ContentTooLargeError, InvalidArgumentError, NaiadError, UnavailableError, UsageError
 from naiad.server.auth import KeyRing
 from naiad.server.chunked import ChunkedBody
+from naiad.server.deadlines import Deadlines
+from naiad.server.grpc_call import GrpcService
+from naiad.server.grpc_framing import MessageReader
 from naiad.server.http1 import HttpConnection
+from naiad.server.http2 import Http2Connection, KeepAlive
+from naiad.server.http2_head import Http2HeadCache
+from naiad.server.http2_session import SessionLimits
 from naiad.server.request_head import HeadCache, RequestHead
 from naiad.server.response import Response, error_response
 
@@ -23,6 +30,7 @@ logger = logging.getLogger(__name__)
 _SWEEP_S: Final = 1.0
 _BACKLOG: Final = 2048
 _LAST_REQUESTS_S: Final = 0.25
+_HANDSHAKE_S: Final = 10.0
 
 Handler = Callable[[HttpConnection, RequestHead, "bytes | memoryview", int], "Response | None"]
 """Answers a request, or arranges for the connection's `respond` or `fail` to be called later and returns None.
@@ -39,6 +47,7 @@ class Limits:
         max_body_bytes: a body with binary tensors.
         max_receiving_bytes: all large bodies in the server, from their first byte until they are answered.
         max_connections: open connections.
+        max_streams: requests of one connection of HTTP/2 at a time.
         receive_timeout_s: from a request's first byte to its last.
         idle_timeout_s: between requests.
     """
@@ -48,6 +57,7 @@ class Limits:
     max_body_bytes: int = 1 << 30
     max_receiving_bytes: int = 1 << 31
     max_connections: int = 10_000
+    max_streams: int = 1024
     receive_timeout_s: float = 60.0
     idle_timeout_s: float = 600.0
 
@@ -60,8 +70,13 @@ class HttpServer:
         limits: what clients may ask.
         keys: required of every request, when given.
         check_access: raises for a request that may not use what its path names, when some need a right to.
+        grpc: answers RPCs, when given.
+        compression_level: of zlib's, for answers to RPCs of clients that accept compressed ones; 0 for none.
+        keep_alive: how long connections of HTTP/2 live.
 
     Attributes:
+        answer: answers a request, or says None and answers later.
+        handle: the same for connections that close behind their last answer.
         connections: those that are open.
         heads: request heads seen before.
         unchecked_body_bytes: bodies up to this size are within every limit.
@@ -74,12 +89,17 @@ class HttpServer:
         limits: Limits,
         keys: KeyRing | None = None,
         check_access: Callable[[RequestHead], None] | None = None,
+        grpc: GrpcService | None = None,
+        compression_level: int = 0,
+        keep_alive: KeepAlive | None = None,
     ) -> None:
         is_open = keys is None and check_access is None
-        self._answer: Handler = handle if is_open else self._handle_authorized
-        self.handle: Handler = self._answer
-        """Answers a request, or says None and answers later."""
         self._application = handle
+        self._checked: Handler = handle if is_open else self._handle_authorized
+        self.answer = self.handle = self._checked
+        self._logs_requests = False
+        self._is_draining = False
+        self._grpc = grpc
         self._limits = limits
         self._keys = keys
         self._check_access = check_access
@@ -87,14 +107,23 @@ class HttpServer:
         self._listener: asyncio.Server | None = None
         self._drained: asyncio.Event | None = None
         self._sweeper: asyncio.TimerHandle | None = None
-        self.connections: set[HttpConnection] = set()
+        self._unflushed: list[Http2Connection] = []
+        self.connections: set[HttpConnection | Http2Connection] = set()
         self.heads = HeadCache(limits.max_head_bytes)
+        self.http2_heads = Http2HeadCache(limits.max_head_bytes, grpc, compression_level=compression_level)
+        self.session_limits = SessionLimits(max_streams=limits.max_streams, max_headers_bytes=limits.max_head_bytes)
+        self.keep_alive = keep_alive or KeepAlive()
+        self.deadlines = Deadlines()
         self.unchecked_body_bytes = min(limits.max_input_bytes, limits.max_body_bytes)
         self.receive_timeout_ns = int(limits.receive_timeout_s * 1e9)
         self.idle_timeout_ns = int(limits.idle_timeout_s * 1e9)
 
-    async def listen(self, bound: socket.socket) -> None:
+    async def listen(self, bound: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections on a bound socket.
+
+        Args:
+            bound: the socket.
+            tls: speaks TLS on it, when given.
 
         Raises:
             UnavailableError: another process that had bound the same port has begun to listen meanwhile.
@@ -105,7 +134,13 @@ class HttpServer:
             bound.listen(_BACKLOG)  # uvloop would do it, and keep the error to itself
         except OSError as error:
             raise _not_listening(address, port, error) from error
-        self._listener = await loop.create_server(lambda: HttpConnection(self), sock=bound, backlog=_BACKLOG)
+        self._listener = await loop.create_server(
+            lambda: HttpConnection(self),
+            sock=bound,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
+        )
         self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
 
     def stop_accepting(self) -> None:
@@ -116,24 +151,15 @@ class HttpServer:
         """
         if self._listener is not None:
             self._listener.close()
-        handle = self.handle
-
-        def handle_last(
-            connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
-        ) -> Response | None:
-            connection.close_when_answered()
-            return handle(connection, head, body, arrived_ns)
-
-        self.handle = handle_last
+        self._is_draining = True
+        self._choose_handlers()
         for connection in tuple(self.connections):
-            if connection.is_busy:
-                connection.close_when_answered()
-        asyncio.get_running_loop().call_later(_LAST_REQUESTS_S, self._close_idle)
+            connection.drain()
+        asyncio.get_running_loop().call_later(_LAST_REQUESTS_S, self._end_connections)
 
-    def _close_idle(self) -> None:
+    def _end_connections(self) -> None:
         for connection in tuple(self.connections):
-            if connection.is_idle:
-                connection.close_when_answered()
+            connection.end_drain()
 
     async def drained(self) -> None:
         """Wait until every connection is closed."""
@@ -145,7 +171,7 @@ class HttpServer:
         """The answer that tells a client of an error."""
         return error_response(error)
 
-    def forget(self, connection: HttpConnection) -> None:
+    def forget(self, connection: HttpConnection | Http2Connection) -> None:
         """A connection is closed."""
         self.connections.discard(connection)
         if self._drained is not None and not self.connections:
@@ -155,6 +181,7 @@ class HttpServer:
         """Stop the housekeeping."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self.deadlines.close()
 
     # What connections ask.
 
@@ -164,6 +191,54 @@ class HttpServer:
             return False
         self.connections.add(connection)
         return True
+
+    def replace(self, connection: HttpConnection, transport: asyncio.Transport) -> Http2Connection:
+        """A client turns out to speak HTTP/2: the connection that goes on in place of this one."""
+        successor = Http2Connection(self, transport)
+        self.connections.discard(connection)
+        self.connections.add(successor)
+        if self._is_draining:
+            successor.drain()
+        return successor
+
+    def flush_later(self, connection: Http2Connection) -> None:
+        """Have a connection send what it has to send once this turn of the loop is through."""
+        if not self._unflushed:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unflushed.append(connection)
+
+    def _flush(self) -> None:
+        unflushed, self._unflushed = self._unflushed, []
+        for connection in unflushed:
+            connection.flush()
+
+    def message_reader(self, encoding: bytes) -> MessageReader:
+        """What takes in the messages of a call.
+
+        Args:
+            encoding: of those that are compressed.
+        """
+        return MessageReader(
+            encoding,
+            max_bytes=self._limits.max_body_bytes,
+            max_plain_bytes=self._limits.max_input_bytes,
+            reserve=self.reserve,
+            release=self.release,
+        )
+
+    def authorize_call(self, path: bytes, metadata: Mapping[bytes, bytes]) -> None:
+        """Check a call's key, when keys are on, and what else its method asks for.
+
+        Raises:
+            UnauthorizedError: it has no valid key.
+            RestrictedError: the method is restricted, and the metadata do not open it.
+        """
+        if self._logs_requests:
+            logger.debug("gRPC request: %s", path.decode("latin-1"))
+        if self._keys is not None:
+            self._keys.check(metadata.get(b"authorization"))
+        if self._grpc is not None:
+            self._grpc.authorize(path, metadata)
 
     def check_body(self, head: RequestHead) -> None:
         """Whether the body behind this head may be sent at all, before anything is kept of it.
@@ -216,13 +291,24 @@ class HttpServer:
 
     def log_requests(self, wanted: bool) -> None:
         """Log the method and the path of every request from now on, or no more: it costs nothing while it is not."""
-        self.handle = self._handle_and_log if wanted else self._answer
+        self._logs_requests = wanted
+        self._choose_handlers()
+
+    def _choose_handlers(self) -> None:
+        self.answer = self._handle_and_log if self._logs_requests else self._checked
+        self.handle = self._handle_last if self._is_draining else self.answer
 
     def _handle_and_log(
         self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         logger.debug("HTTP request: %s %s", head.method, head.path.decode("latin-1"))
-        return self._answer(connection, head, body, arrived_ns)
+        return self._checked(connection, head, body, arrived_ns)
+
+    def _handle_last(
+        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+    ) -> Response | None:
+        connection.close_when_answered()
+        return self.answer(connection, head, body, arrived_ns)
 
     def reserve(self, size: int) -> None:
         """Account for a body that is going to be received.
