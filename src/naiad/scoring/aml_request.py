@@ -31,12 +31,21 @@ class AwaitableBytes(bytes):
         return bytes(self)
 
 
+class AwaitableText(str):
+    """Text that may also be awaited, once or often."""
+
+    def __await__(self) -> Generator[None, None, str]:
+        yield from ()
+        return str(self)
+
+
 class AsyncAMLRequest(AMLRequest):
     """For `async def run`: scripts of the asynchronous servers write `await request.get_data()`."""
 
     def get_data(self, *args: Any, **options: Any) -> Any:
         """The body; may be awaited. Arguments as in werkzeug."""
-        return AwaitableBytes(super().get_data(*args, **options))
+        data = super().get_data(*args, **options)
+        return AwaitableText(data) if isinstance(data, str) else AwaitableBytes(data)
 
 
 def aml_request(request: ScoreRequest, request_class: type[AMLRequest]) -> AMLRequest:
