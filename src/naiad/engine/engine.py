@@ -79,6 +79,10 @@ class Engine:
             raise NotFoundError(f"{prefix} version {number} is not found")
         raise UnavailableError(f"{prefix} version {number} is not at ready state")
 
+    def knows(self, name: str) -> bool:
+        """Whether a model of this name was ever asked for, ready or not."""
+        return name in self._entries
+
     def ready_versions(self, name: str) -> list[str]:
         """The versions of a model that are ready, ascending."""
         return [model.version for _, model in (self._entries.get(name) or ModelEntry()).ready()]
@@ -155,10 +159,8 @@ class Engine:
             raise InvalidArgumentError(
                 f"invalid model name '{name}', model name must not contain path traversal characters"
             )
-        if files and config is None:
-            raise InvalidArgumentError("Load parameter 'config' must be specified for model file override")
         async with self._exclusively(name):
-            override = OverrideFolder(name, files) if files else None
+            override = await self._pool.run(_written, name, config, files) if files else None
             try:
                 await self._load(name, config, override)
             except BaseException:
@@ -190,10 +192,7 @@ class Engine:
             entry.error = error
             if isinstance(error, NotFoundError) and not entry.versions:
                 del self._entries[name]  # a name that a request made up leaves nothing behind
-            raise InternalError(
-                f"failed to load '{name}', failed to poll from model repository",
-                hint=f"failed to load '{name}': {error.message}",
-            ) from error
+            raise _not_polled(name, error) from error
         entry.error = None
         entry.seen = source.fingerprint
         if not source.versions:
@@ -374,6 +373,24 @@ class Engine:
         """Refuse what still queues: the time to drain is over."""
         for model in (*self.ready_models(), *self._closing.values()):
             model.scheduler.abandon()
+
+
+def _written(name: str, config: str | None, files: Mapping[str, bytes]) -> OverrideFolder:
+    """A request's files, written. Slow."""
+    try:
+        if config is None:
+            raise InvalidArgumentError("Load parameter 'config' must be specified for model file override")
+        return OverrideFolder(name, files)
+    except NaiadError as error:
+        raise _not_polled(name, error) from error
+
+
+def _not_polled(name: str, cause: NaiadError) -> InternalError:
+    """Triton's answer when a model cannot even be looked at: its log has the cause, ours has the hint."""
+    return InternalError(
+        f"failed to load '{name}', failed to poll from model repository",
+        hint=f"failed to load '{name}': {cause.message}",
+    )
 
 
 def _no_version(name: str, source: Source) -> InvalidArgumentError:

@@ -106,7 +106,7 @@ class ModelFolder:
 
         Raises:
             UnsupportedError: when the name leads outside the model's folder.
-            InvalidArgumentError: when it cannot be read.
+            InternalError: when it cannot be read, in Triton's words.
         """
         path = (self.path / file_name).resolve()
         if not path.is_relative_to(self.path.resolve()):
@@ -114,7 +114,10 @@ class ModelFolder:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise InvalidArgumentError(f"unable to read {purpose} in model '{self.name}': {error}") from error
+            raise InternalError(
+                f"failed to open text file for read {self.path / file_name}: {error.strerror}",
+                hint=f"{purpose} in model '{self.name}' names that file",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

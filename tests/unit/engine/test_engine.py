@@ -258,13 +258,15 @@ async def test_a_configuration_in_the_request_lasts_until_the_next_load(reposito
 async def test_files_in_the_request_are_the_whole_model(repository: Path) -> None:
     content = (repository / "tiny/1/model.onnx").read_bytes()
     async with engine_on(repository) as engine:
-        with pytest.raises(InvalidArgumentError, match="'config' must be specified for model file override"):
+        with pytest.raises(InternalError, match="failed to poll from model repository") as caught:
             await engine.load("new", files={"5/model.onnx": content})
+        assert "'config' must be specified for model file override" in str(caught.value.hint)
         await engine.load("new", config="{}", files={"5/model.onnx": content})
         assert engine.ready_versions("new") == ["5"]
         for path in ("../x", "/x", "a/../../x", "", "1/", "a\\b"):
-            with pytest.raises(InvalidArgumentError, match="expected a path inside the model's folder"):
+            with pytest.raises(InternalError, match="failed to poll from model repository") as caught:
                 await engine.load("new", config="{}", files={path: content})
+            assert "expected a path inside the model's folder" in str(caught.value.hint)
         assert engine.ready_versions("new") == ["5"]
         await engine.unload("new")
         with pytest.raises(NotFoundError):

@@ -136,8 +136,9 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", ["nothing", "1", "1/nothing/x", "a" * 300])
     def test_what_is_no_file(self, model: ModelFolder, name: str) -> None:
-        with pytest.raises(InvalidArgumentError, match="unable to read labels in model 'm': "):
+        with pytest.raises(InternalError, match="failed to open text file for read ") as caught:
             model.read_text(name, purpose="labels")
+        assert caught.value.hint == "labels in model 'm' names that file"
 
     def test_what_is_no_text(self, model: ModelFolder) -> None:
         write(model, "labels.txt", b"\xff")

@@ -22,4 +22,7 @@ def validate_warmup(config: ModelConfig) -> None:
                 )
         for name in sorted(sample.inputs):
             if sample.inputs[name].WhichOneof("input_data_type") is None:
-                raise ConfigError(f"warmup setting expects input '{name}' to have input_data_type set")
+                # The prefix is Triton's: it finds out while it makes the request.
+                raise ConfigError(
+                    f"[request id: <id_unknown>] warmup setting expects input '{name}' to have input_data_type set"
+                )

@@ -32,7 +32,7 @@ def test_accepted(text: str, refusal: Callable[[str], str | None]) -> None:
             _sample("dims: [1, -1] zero_data: true"),
             "warmup setting expects all variable-size dimensions are specified for input 'x'",
         ),
-        (_sample("dims: 1"), "warmup setting expects input 'x' to have input_data_type set"),
+        (_sample("dims: 1"), "[request id: <id_unknown>] warmup setting expects input 'x' to have input_data_type set"),
         (
             _sample("dims: [9223372036854775807, 2] zero_data: true"),
             "element count for tensor 'x' exceeds maximum size of 9223372036854775807",
