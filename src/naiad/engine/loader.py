@@ -79,7 +79,7 @@ def read_config(folder: ModelFolder, settings: LoadSettings, given: Any = None) 
         given: a `ModelConfig` to use instead of the folder's.
 
     Raises:
-        ConfigError: it cannot be parsed, is missing in strict mode, or names another model.
+        ConfigError: it cannot be parsed, names another model, or, in strict mode, is missing or incomplete.
     """
     config = model_config_pb2.ModelConfig()
     if given is not None:
@@ -98,7 +98,10 @@ def read_config(folder: ModelFolder, settings: LoadSettings, given: Any = None) 
     versions = folder.versions()
     entries = [entry.name for entry in folder.version_path(versions[0]).iterdir()] if versions else []
     autocomplete.complete_backend(config, name=folder.name, entries=entries)
-    validate.validate_model(_normalized(config))
+    normalized = _normalized(config)
+    validate.validate_model(normalized)
+    if not settings.auto_complete:
+        validate.validate_tensors(normalized)
     return config
 
 

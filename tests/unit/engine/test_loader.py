@@ -75,7 +75,7 @@ class TestRefused:
                 TINY_CONFIG.replace("dims: 4", 'dims: 4 label_filename: "../../secret"'),
                 "is outside model directory",
             ),
-            (tiny, TINY_CONFIG.replace("dims: 4", 'dims: 4 label_filename: "none.txt"'), "label file path 'none.txt'"),
+            (tiny, TINY_CONFIG.replace("dims: 4", 'dims: 4 label_filename: "none.txt"'), "/m/none.txt: No such file or directory"),
         ],
     )
     def test_the_sentence_says_why(self, tmp_path: Path, made: Any, config: str | None, sentence: str) -> None:
@@ -98,6 +98,21 @@ class TestRefused:
 
     def test_strict_mode_wants_all_tensors(self, tmp_path: Path) -> None:
         assert refusal(tmp_path, tiny(), BACKEND, auto_complete=False)
+
+    @pytest.mark.parametrize("auto_complete", [True, False])
+    def test_strict_mode_looks_at_tensors_before_there_is_a_version(self, tmp_path: Path, auto_complete: bool) -> None:
+        config = TINY_CONFIG.replace("dims: 16 ", "")
+        write_model(tmp_path, "m", tiny(), config)
+        engine = Engine([LocalRepository(tmp_path)], settings=LoadSettings(auto_complete=auto_complete))
+
+        async def states() -> list[str]:
+            try:
+                await engine.start()
+                return [version for _, version, _ in await engine.index() if version]
+            finally:
+                await engine.close()
+
+        assert asyncio.run(states()) == (["1"] if auto_complete else [])
 
 
 class TestCompleted:
