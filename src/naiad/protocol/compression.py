@@ -41,6 +41,8 @@ def decompress(body: bytes | memoryview, encoding: bytes, *, max_bytes: int) -> 
     Raises:
         InvalidArgumentError: the result is larger, or the body is not of that encoding.
     """
+    if not body:
+        raise InvalidArgumentError("nothing to be decompressed")
     decoder = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
         plain = decoder.decompress(body, max_bytes + 1)

@@ -62,18 +62,25 @@ def parse_load(body: bytes | memoryview) -> LoadParameters:
 def parse_unload(body: bytes | memoryview) -> bool:
     """Whether an unload request wants the models of an ensemble unloaded with it.
 
+    As Triton, it passes over a value of another kind (server: src/http_server.cc `HandleRepositoryControl`).
+
     Raises:
-        InternalError: the value is of the wrong kind.
+        InternalError: the body is no JSON.
     """
-    return json_value.as_bool(_parameters(body).get("unload_dependents", False), "unload_dependents")
+    parameters = _member(body, "parameters")
+    return isinstance(parameters, dict) and parameters.get("unload_dependents") is True
 
 
 def _parameters(body: bytes | memoryview) -> dict[str, Any]:
-    document = json_value.parse(body) if body else {}
-    parameters = document.get("parameters", {}) if isinstance(document, dict) else {}
+    parameters = _member(body, "parameters")
     if not isinstance(parameters, dict):
         raise InternalError("failed to get request params.: attempt to get members for non-object")
     return parameters
+
+
+def _member(body: bytes | memoryview, name: str) -> Any:
+    document = json_value.parse(body) if body else {}
+    return document.get(name, {}) if isinstance(document, dict) else {}
 
 
 def _decode(key: str, text: str) -> bytes:

@@ -42,19 +42,17 @@ class Registration:
 
 
 def read_span(parameters: dict[str, Any]) -> Span:
-    """The span that an input's or output's parameters name.
+    """The span that an input's or output's parameters name; what they do not say is 0.
 
     Raises:
-        InternalError: a value is missing or of the wrong kind.
+        InternalError: a value is of the wrong kind.
     """
     region = json_value.as_string(parameters["shared_memory_region"], "shared_memory_region")
-    size = json_value.member(parameters, "shared_memory_byte_size")
-    offset = parameters.get("shared_memory_offset", 0)
-    return Span(
-        region,
-        json_value.as_unsigned(offset, "shared_memory_offset"),
-        json_value.as_unsigned(size, "shared_memory_byte_size"),
+    offset, size = (
+        json_value.as_unsigned(parameters.get(name, 0), name)
+        for name in ("shared_memory_offset", "shared_memory_byte_size")
     )
+    return Span(region, offset, size)
 
 
 def parse_registration(name: str, body: bytes | memoryview) -> Registration:

@@ -29,10 +29,15 @@ def test_a_small_body_that_grows_is_refused() -> None:
         decompress(bomb, b"deflate", max_bytes=1000)
 
 
-@pytest.mark.parametrize("body", [b"", b"plain", gzip.compress(b"x" * 100, mtime=0)[:-9]])
+@pytest.mark.parametrize("body", [b"plain", gzip.compress(b"x" * 100, mtime=0)[:-9]])
 def test_bodies_that_are_not_compressed(body: bytes) -> None:
     with pytest.raises(InvalidArgumentError, match="the request body is not valid gzip"):
         decompress(body, b"gzip", max_bytes=1000)
+
+
+def test_nothing() -> None:
+    with pytest.raises(InvalidArgumentError, match="nothing to be decompressed"):
+        decompress(b"", b"deflate", max_bytes=1000)
 
 
 @pytest.mark.parametrize("value", [b"", b"identity", b" Identity "])

@@ -48,5 +48,13 @@ def test_load_bodies_that_cannot_be(body: bytes, error: type[NaiadError], messag
 def test_unload_dependents() -> None:
     assert parse_unload(b'{"parameters":{"unload_dependents":true}}') is True
     assert parse_unload(b"") is False
-    with pytest.raises(InternalError, match="Unable to parse 'unload_dependents'"):
-        parse_unload(b'{"parameters":{"unload_dependents":1}}')
+    with pytest.raises(InternalError, match="failed to parse the request JSON buffer"):
+        parse_unload(b"{")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"parameters":[]}', b'{"parameters":{"unload_dependents":1}}', b'{"parameters":{"other":true}}'],
+)
+def test_unload_bodies_that_say_nothing(body: bytes) -> None:
+    assert parse_unload(body) is False
