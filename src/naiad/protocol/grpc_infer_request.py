@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
-
 from naiad import datatypes
 from naiad.datatypes import DataType
-from naiad.errors import InternalError, InvalidArgumentError
+from naiad.errors import InvalidArgumentError
 from naiad.messages import service_pb2
 from naiad.protocol.grpc_contents import contents_bytes
 from naiad.protocol.infer_request import InferHeader, InputTensor, RequestedOutput
-from naiad.protocol.protobuf_wire import LENGTH_DELIMITED, MALFORMED, skip_field
+from naiad.protocol.protobuf_wire import LENGTH_DELIMITED, MalformedError, parse, skip_field
 from naiad.protocol.shared_memory import Span
 
 Buffer = bytes | memoryview
@@ -57,19 +55,16 @@ def read_infer_request(message: Buffer) -> GrpcInferRequest:
     """Take a message apart.
 
     Raises:
-        InternalError: it is no message of this kind.
+        MalformedError: it is no message of this kind.
         InvalidArgumentError: it has more fields than a request may have.
     """
     try:
         request = _cut(message)
-    except (ValueError, IndexError):
-        request = None  # malformed, or a group: the library knows
-    try:
-        if request is None:
-            return _read_unordered(message)
-        request.message = service_pb2.ModelInferRequest.FromString(request.message)
-    except (DecodeError, UnicodeDecodeError):
-        raise InternalError(MALFORMED) from None
+    except (MalformedError, IndexError):
+        request = None  # or a group: the library knows
+    if request is None:
+        return _read_unordered(message)
+    request.message = parse(service_pb2.ModelInferRequest, request.message)
     return request
 
 
@@ -109,7 +104,7 @@ def _read_unordered(message: Buffer) -> GrpcInferRequest:
             f"the fields of a request of more than {_MAX_UNORDERED_BYTES} bytes must be in the order of their numbers, "
             "and there must be none that are not known"
         )
-    parsed = service_pb2.ModelInferRequest.FromString(bytes(message))
+    parsed = parse(service_pb2.ModelInferRequest, message)
     return GrpcInferRequest(parsed, list(parsed.raw_input_contents), None)
 
 

@@ -7,7 +7,7 @@ from naiad.datatypes import DataType
 from naiad.protocol.protobuf_wire import field, packed_shape, tag, varint
 
 _ID, _PARAMETERS, _OUTPUTS, _RAW = 3, 4, 5, 6
-_RAW_TAG = tag(_RAW)
+_ID_TAG, _RAW_TAG = tag(_ID), tag(_RAW)
 _BOOL_PARAMETER = tag(1, 0)
 
 FINAL_RESPONSE = field(_PARAMETERS, field(1, b"triton_final_response") + field(2, _BOOL_PARAMETER + b"\x01"))
@@ -21,7 +21,8 @@ def response_start(model_name: str, model_version: str) -> bytes:
 
 def response_id(request_id: str) -> bytes:
     """The id of a request, in its response; nothing for none."""
-    return field(_ID, request_id.encode()) if request_id else b""
+    text = request_id.encode()
+    return _ID_TAG + varint(len(text)) + text if text else b""
 
 
 def output_start(name: str, datatype: DataType) -> bytes:

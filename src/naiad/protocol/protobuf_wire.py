@@ -5,14 +5,34 @@ Messages that are not on that path are left to the protobuf library.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-MALFORMED: Final = "Unable to parse request"
-"""What gRPC says of a message that is none (recorded from tritonserver 2.51)."""
+from google.protobuf.message import DecodeError
+
+from naiad.errors import InternalError
 
 LENGTH_DELIMITED: Final = 2
 _FIXED_BYTES: Final = {1: 8, 5: 4}
 _MAX_VARINT_BYTES: Final = 10
+
+
+class MalformedError(InternalError):
+    """A message is none of its kind, in the words of gRPC's servers (recorded from tritonserver 2.51)."""
+
+    def __init__(self) -> None:
+        super().__init__("Unable to parse request")
+
+
+def parse(kind: Any, data: bytes | memoryview) -> Any:
+    """A message of a generated class.
+
+    Raises:
+        MalformedError: the bytes are none.
+    """
+    try:
+        return kind.FromString(bytes(data))
+    except (DecodeError, UnicodeDecodeError):
+        raise MalformedError from None
 
 
 def varint(value: int) -> bytes:
@@ -46,7 +66,7 @@ def read_varint(message: bytes | memoryview, position: int) -> tuple[int, int]:
     """The number at a position, and where it ends.
 
     Raises:
-        ValueError: it has more than ten bytes.
+        MalformedError: it has more than ten bytes.
         IndexError: the message ends in it.
     """
     value = 0
@@ -56,7 +76,7 @@ def read_varint(message: bytes | memoryview, position: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, position
-    raise ValueError(MALFORMED)
+    raise MalformedError
 
 
 def skip_field(message: bytes | memoryview, position: int) -> tuple[int, int, int, int]:
@@ -66,7 +86,7 @@ def skip_field(message: bytes | memoryview, position: int) -> tuple[int, int, in
         Its number and wire type, where its content begins, and where it ends.
 
     Raises:
-        ValueError: it is malformed, or a group, which nothing here needs to know.
+        MalformedError: it is malformed, or a group, which nothing here needs to know.
         IndexError: the message ends in it.
     """
     key, position = read_varint(message, position)
@@ -80,7 +100,7 @@ def skip_field(message: bytes | memoryview, position: int) -> tuple[int, int, in
     elif wire_type in _FIXED_BYTES:
         end = position + _FIXED_BYTES[wire_type]
     else:
-        raise ValueError(MALFORMED)
+        raise MalformedError
     if not number or end > len(message):
-        raise ValueError(MALFORMED)
+        raise MalformedError
     return number, wire_type, begin, end

@@ -10,7 +10,8 @@ from typing import Any, Final
 from naiad.errors import InternalError, InvalidArgumentError
 from naiad.protocol import json_value
 
-_FILE: Final = "file:"
+FILE: Final = "file:"
+"""What the name of a load parameter that is a file begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ def parse_load(body: bytes | memoryview) -> LoadParameters:
     config = None
     for key, value in _parameters(body).items():
         if key == "config":
-            config = json_value.as_string(value, key)
-        elif key.startswith(_FILE):
-            parameters.files[key[len(_FILE) :]] = _decode(key, json_value.as_string(value, key))
+            config = json_value.as_string(value, "", unsaid=key)
+        elif key.startswith(FILE):
+            parameters.files[key[len(FILE) :]] = _decode(key, json_value.as_string(value, "", unsaid=key))
         else:
-            json_value.as_string(value, key)
+            json_value.as_string(value, "", unsaid=key)
             raise InternalError("unexpected error on creating Triton parameter", hint=f"'{key}' is no load parameter")
     return LoadParameters(config, parameters.files)
 
@@ -74,7 +75,7 @@ def parse_unload(body: bytes | memoryview) -> bool:
 def _parameters(body: bytes | memoryview) -> dict[str, Any]:
     parameters = _member(body, "parameters")
     if not isinstance(parameters, dict):
-        raise InternalError("failed to get request params.: attempt to get members for non-object")
+        raise InternalError("attempt to get members for non-object", hint="'parameters' must be an object")
     return parameters
 
 

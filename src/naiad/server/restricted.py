@@ -1,4 +1,4 @@
-"""Restricted APIs: groups of routes that answer only requests with an agreed header (triton.md §1.2)."""
+"""Restricted APIs: routes and methods that answer only requests with an agreed header (triton.md §1.2, §2.4)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ class Restrictions:
 
     Args:
         groups: of categories, no category in two of them.
+        what: is restricted, in the words of the refusal.
+        prefix: of the headers' names.
     """
 
-    def __init__(self, groups: Sequence[RestrictedApi] = ()) -> None:
+    def __init__(self, groups: Sequence[RestrictedApi] = (), *, what: str = "API", prefix: str = "") -> None:
+        self._what = what
         self._wanted = {
-            category: (group.header, group.header.lower().encode(), group.value.encode())
+            category: (prefix + group.header, (prefix + group.header).lower().encode(), group.value.encode())
             for group in groups
             for category in group.categories
         }
@@ -41,4 +44,4 @@ class Restrictions:
             return
         header, key, value = wanted
         if not hmac.compare_digest(headers.get(key, b""), value):
-            raise RestrictedError(f"This API is restricted, expecting header '{header}'")
+            raise RestrictedError(f"This {self._what} is restricted, expecting header '{header}'")
