@@ -77,10 +77,18 @@ def member(document: Any, name: str, *, field: str = "") -> Any:
     return value
 
 
-def fail(field: str, found: str, expected: str, *, verb: str = "parse") -> InternalError:
-    """The error for a value of the wrong kind; some of Triton's do not say of which field."""
+def fail(field: str, found: str, expected: str, *, verb: str = "parse", unsaid: str = "") -> InternalError:
+    """The error for a value of the wrong kind.
+
+    Args:
+        field: that the sentence names; empty where Triton's names none.
+        found, expected: kinds of values.
+        verb: what could not be done with the field.
+        unsaid: the field that the hint names where the sentence does not.
+    """
     where = f"Unable to {verb} '{field}': " if field else ""
-    return InternalError(f"{where}attempt to access JSON {found} as {expected}")
+    hint = f"'{unsaid}' must be of the kind {expected}" if unsaid else None
+    return InternalError(f"{where}attempt to access JSON {found} as {expected}", hint=hint)
 
 
 def as_array(value: Any, field: str) -> list[Any]:
@@ -90,10 +98,10 @@ def as_array(value: Any, field: str) -> list[Any]:
     return value
 
 
-def as_string(value: Any, field: str) -> str:
+def as_string(value: Any, field: str, *, unsaid: str = "") -> str:
     """The value, which must be a string."""
     if not isinstance(value, str):
-        raise fail(field, "non-string", "string")
+        raise fail(field, "non-string", "string", unsaid=unsaid)
     return value
 
 
@@ -104,8 +112,8 @@ def as_bool(value: Any, field: str) -> bool:
     return value
 
 
-def as_unsigned(value: Any, field: str, *, verb: str = "parse") -> int:
+def as_unsigned(value: Any, field: str, *, verb: str = "parse", unsaid: str = "") -> int:
     """The value, which must be an integer that 64 bits hold without a sign."""
     if type(value) is not int or not 0 <= value < 1 << 64:
-        raise fail(field, "non-unsigned-integer", "unsigned-integer", verb=verb)
+        raise fail(field, "non-unsigned-integer", "unsigned-integer", verb=verb, unsaid=unsaid)
     return value

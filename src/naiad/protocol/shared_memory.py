@@ -73,9 +73,9 @@ def parse_registration(name: str, body: bytes | memoryview) -> Registration:
         if not isinstance(document, dict) or name not in document:
             raise InvalidArgumentError(f"Shared memory register request has no '{name}' field")
     return Registration(
-        json_value.as_string(document["key"], "key"),
-        json_value.as_unsigned(document.get("offset", 0), "offset"),
-        json_value.as_unsigned(document["byte_size"], "byte_size"),
+        json_value.as_string(document["key"], "", unsaid="key"),
+        json_value.as_unsigned(document.get("offset", 0), "", unsaid="offset"),
+        json_value.as_unsigned(document["byte_size"], "", unsaid="byte_size"),
     )
 
 

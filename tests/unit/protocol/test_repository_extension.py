@@ -32,7 +32,7 @@ def test_load_needs_nothing(body: bytes) -> None:
     ("body", "error", "message"),
     [
         (b'{"parameters":[]}', InternalError, "attempt to get members for non-object"),
-        (b'{"parameters":{"config":1}}', InternalError, "Unable to parse 'config'"),
+        (b'{"parameters":{"config":1}}', InternalError, "attempt to access JSON non-string as string"),
         (b'{"parameters":{"file:x":"%"}}', InvalidArgumentError, "parameter 'file:x' is not valid base64"),
         (b'{"parameters":{"other":"x"}}', InternalError, "unexpected error on creating Triton parameter"),
         (b'{"parameters":{"other":1}}', InternalError, "attempt to access JSON non-string as string"),
@@ -43,6 +43,12 @@ def test_load_bodies_that_cannot_be(body: bytes, error: type[NaiadError], messag
     with pytest.raises(error) as caught:
         parse_load(body)
     assert message in caught.value.message
+
+
+def test_the_hint_names_what_the_sentence_does_not() -> None:
+    with pytest.raises(InternalError) as caught:
+        parse_load(b'{"parameters":{"config":1}}')
+    assert caught.value.hint == "'config' must be of the kind string"
 
 
 def test_unload_dependents() -> None:
