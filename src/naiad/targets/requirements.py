@@ -125,10 +125,12 @@ def _parse(line: str, environment: Environment) -> Requirement | None:
     """The requirement in a line; None for one that uv reads itself: an address, or one with hashes."""
     if _REMOTE.match(line) or " --hash=" in line:
         return None
+    if line.endswith(".whl") and "@" not in line:
+        raise _no_path(line, environment)
     try:
         requirement = Requirement(line)
     except InvalidRequirement as error:
-        if re.search(r"[/\\]|\.whl$", line):
+        if "/" in line or "\\" in line:
             raise _no_path(line, environment) from None
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"environment {environment.name}: '{line}' is no requirement: {reason}") from None

@@ -59,6 +59,7 @@ def build(environment: Environment, *, folder: Path, report: Callable[[str], Non
         report(f"Environment {environment.name}: nothing to install")
         return Path(sys.executable)
     base = sys.executable if requirements.python is None else _find_python(environment, requirements.python)
+    folder = folder.absolute()
     key = _key(requirements, base)
     python = interpreter(folder / key)
     if python.exists():
@@ -144,7 +145,7 @@ class _Build:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            cwd=self._folder,  # a project in the working directory would have settings of its own
+            cwd="/",  # a project around the working directory would have settings of its own
             env=_variables(),
             pass_fds=(self._lock,),
             text=True,
@@ -170,7 +171,7 @@ class _Build:
             [str(python), "-c", code],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            cwd=self._folder,
+            cwd="/",
             env=_variables(),
             text=True,
             check=False,
