@@ -58,14 +58,12 @@ class NumpyParameterType(AbstractParameterType):
         if not isinstance(input_data, list):
             raise ValueError(f"Invalid input format: expected an array of items, got {kind_of(input_data)}.")
         sample = self.sample_input
+        items = input_data
+        if self.enforce_column_type and self._converts_rows:
+            items = _rows(input_data, sample.dtype, sample.ndim)
         try:
-            if not self.enforce_column_type:
-                array = np.array(input_data)
-            elif self._converts_rows:
-                array = np.array(_rows(input_data, sample.dtype, sample.ndim), dtype=sample.dtype)
-            else:
-                array = np.array(input_data, dtype=sample.dtype)
-        except (TypeError, OverflowError) as error:
+            array = np.array(items, dtype=sample.dtype if self.enforce_column_type else None)
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"Invalid input array: {error}") from error
         if self.enforce_shape and array.shape[1:] != sample.shape[1:]:
             raise _wrong_shape(array.shape, sample.shape)

@@ -14,6 +14,7 @@ from naiad.scoring.schema.value_schema import array_schema, object_schema
 
 Orient: TypeAlias = Literal["split", "records", "index", "columns", "values", "table"]
 _ORIENTS: Final = get_args(Orient)
+_OBJECT_ORIENTS: Final = ("split", "index", "table")
 
 
 class PandasParameterType(AbstractParameterType):
@@ -53,11 +54,12 @@ class PandasParameterType(AbstractParameterType):
         Raises:
             ValueError: it is none in this orient, or not of the sample's types or shape.
         """
-        if not isinstance(input_data, (list, dict)):
-            raise ValueError(f"expected a data frame as an array or an object, got {kind_of(input_data)}")
+        if not isinstance(input_data, dict if self.orient in _OBJECT_ORIENTS else (list, dict)):
+            form = "an object" if self.orient in _OBJECT_ORIENTS else "an array or an object"
+            raise ValueError(f"expected a data frame as {form} (orient {self.orient!r}), got {kind_of(input_data)}")
         try:
             frame = self._read(input_data)
-        except (TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
             raise ValueError(f"Invalid input data frame: {error}") from error
         width = self.sample_input.shape[1]
         if self.enforce_shape and frame.shape[1] != width:

@@ -51,8 +51,12 @@ class StandardPythonParameterType(AbstractParameterType):
         kind = self.sample_data_type
         if kind in _FROM_TEXT:
             if not isinstance(input_data, str):
-                raise ValueError(f"expected a string that holds a {kind.__name__}, got {kind_of(input_data)}")
-            return _FROM_TEXT[kind](input_data)
+                raise ValueError(f"expected a string that holds {kind.__name__}, got {kind_of(input_data)}")
+            try:
+                return _FROM_TEXT[kind](input_data)
+            except ValueError as error:
+                form = "base64" if kind in (bytes, bytearray) else f"a {kind.__name__} in ISO 8601"
+                raise ValueError(f"expected {form}: {error}") from error
         if kind is float and type(input_data) is int:
             return input_data
         if not isinstance(input_data, kind):
