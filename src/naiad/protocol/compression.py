@@ -13,6 +13,10 @@ _WINDOW_BITS: Final = {b"gzip": zlib.MAX_WBITS | 16, b"deflate": zlib.MAX_WBITS}
 _LEVEL: Final = 6
 
 
+class UnsupportedEncodingError(UnsupportedError):
+    """A body is encoded in a way that is not known; the answer says which ways are (RFC 7694 §3)."""
+
+
 def check_encoding(encoding: bytes) -> bytes:
     """The name of a request body's encoding, in lower case.
 
@@ -20,13 +24,13 @@ def check_encoding(encoding: bytes) -> bytes:
         encoding: the value of Content-Encoding.
 
     Raises:
-        UnsupportedError: it is neither gzip, nor deflate, nor identity.
+        UnsupportedEncodingError: it is neither gzip, nor deflate, nor identity.
     """
     name = encoding.strip().lower()
     if name in (b"", IDENTITY):
         return IDENTITY
     if name not in _WINDOW_BITS:
-        raise UnsupportedError("Unsupported compression type", hint="send gzip, deflate or nothing")
+        raise UnsupportedEncodingError("Unsupported compression type", hint="send gzip, deflate or nothing")
     return name
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from naiad.errors import NaiadError, UnauthorizedError
+from naiad.protocol.compression import UnsupportedEncodingError
 
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain"
@@ -77,5 +78,11 @@ def error_response(error: NaiadError) -> Response:
     document = {"error": error.message}
     if error.hint:
         document["hint"] = error.hint
-    fields = b"WWW-Authenticate: Bearer\r\n" if isinstance(error, UnauthorizedError) else b""
-    return Response(error.http_status, orjson.dumps(document), JSON, fields)
+    return Response(error.http_status, orjson.dumps(document), JSON, _fields(error))
+
+
+def _fields(error: NaiadError) -> bytes:
+    """What tells the client how to do better, for programs."""
+    if isinstance(error, UnauthorizedError):
+        return b"WWW-Authenticate: Bearer\r\n"
+    return b"Accept-Encoding: gzip, deflate\r\n" if isinstance(error, UnsupportedEncodingError) else b""
