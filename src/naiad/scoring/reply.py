@@ -1,0 +1,127 @@
+"""How the host answers: a script's response dressed in the headers of the contract (azure-ml.md §4.4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from naiad.engine.execution import clock_ns
+from naiad.scoring.request_ids import RequestIds
+from naiad.scoring.score_response import ScoreResponse
+from naiad.server.http1 import HttpConnection
+from naiad.server.request_head import RequestHead
+from naiad.server.response import Response
+
+# What tells one answer from another is the host's to say, not the script's.
+_OURS: Final = frozenset({"x-request-id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-server-version"})
+
+logger = logging.getLogger("azmlinfsrv")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a head asks for, worked out once for all requests that begin with the same bytes.
+
+    Attributes:
+        serve: its route.
+        head: the request's.
+        headers: as the script sees them.
+        ids: under which the request is known; None where answers do not tell.
+        tail: further header lines of every answer.
+        router_codes: a failed `run()` is 502 (azure-ml.md §5.4).
+        is_logged: each request gets a line in the log.
+    """
+
+    serve: Callable[[HttpConnection, Target, bytes | memoryview, int], None]
+    head: RequestHead
+    headers: tuple[tuple[str, str], ...]
+    ids: RequestIds | None
+    tail: bytes
+    router_codes: bool
+    is_logged: bool
+
+    def dress(self, response: ScoreResponse) -> Response:
+        """The answer on the wire; without its body where that follows in pieces."""
+        content_type, lines = "", []
+        for name, value in response.headers:
+            key = name.lower()
+            if key == "content-type":
+                content_type = value
+            elif key not in _OURS:
+                lines.append(f"{name}: {value}")
+        fields = self.tail
+        if lines:
+            # A header that a script makes of what a client sent must not become two.
+            text = "\0".join(lines).replace("\r", " ").replace("\n", " ").replace("\0", "\r\n")
+            fields = text.encode("latin-1", "replace") + b"\r\n" + fields
+        if self.ids is not None:
+            fields += self.ids.fields()
+        status = response.status
+        if self.router_codes and status == 500 and response.run_function_failed:
+            status = HTTPStatus.BAD_GATEWAY
+        body = response.body if isinstance(response.body, bytes) else b""
+        return Response(status, body, content_type.encode("latin-1", "replace"), fields)
+
+    def log(self, status: int, arrived_ns: int, size: int | str) -> None:
+        """Write the line of one request."""
+        if self.is_logged:
+            head = self.head
+            path = head.path + b"?" + head.query if head.query else head.path
+            elapsed_ms = (clock_ns() - arrived_ns) / 1e6
+            logger.info("%s %s %d %0.3fms %s", head.method, path.decode("latin-1"), status, elapsed_ms, size)
+
+
+class ScoreReply:
+    """Gives one request its answer and writes its line into the log.
+
+    Args:
+        connection: that waits for it.
+        target: what the request asked for.
+        arrived_ns: monotonic time at which the request was whole.
+    """
+
+    __slots__ = ("_arrived_ns", "_connection", "_status", "_target")
+
+    def __init__(self, connection: HttpConnection, target: Target, arrived_ns: int) -> None:
+        self._connection = connection
+        self._target = target
+        self._arrived_ns = arrived_ns
+        self._status = 0
+
+    def watch(self, *, lost: Callable[[], Any], writable: Callable[[], Any] | None = None) -> None:
+        """Have a client's going away, and its reading again, told."""
+        self._connection.on_lost = lost
+        self._connection.on_writable = writable
+
+    def close_afterwards(self) -> None:
+        """Close the connection behind the answer."""
+        self._connection.close_when_answered()
+
+    def answer(self, response: ScoreResponse) -> None:
+        """Send an answer that is whole."""
+        answer = self._target.dress(response)
+        self._target.log(answer.status, self._arrived_ns, len(answer.body))
+        self._connection.answer(answer)
+
+    def begin(self, response: ScoreResponse) -> None:
+        """Send the head of an answer whose body follows in pieces."""
+        answer = self._target.dress(response)
+        self._status = answer.status
+        self._connection.begin(answer)
+
+    def send(self, piece: bytes) -> bool:
+        """Send a piece; whether the client reads as fast."""
+        return self._connection.send(piece)
+
+    def end(self) -> None:
+        """The body is whole."""
+        self._target.log(self._status, self._arrived_ns, "N/A")
+        self._connection.end()
+
+    def abort(self) -> None:
+        """The body will never be whole."""
+        self._target.log(self._status, self._arrived_ns, "N/A")
+        self._connection.abort()

@@ -1,0 +1,134 @@
+"""One of the host's processes: gunicorn's worker around a `ScoringService`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from gunicorn.workers.base import Worker
+
+from naiad.engine.execution import clock_ns
+from naiad.errors import NaiadError
+from naiad.scoring.entry_script import EntryScript
+from naiad.scoring.service import ScoringService
+from naiad.scoring.stacks import log_stacks
+
+if TYPE_CHECKING:
+    from naiad.scoring.application import ScoringApplication
+
+# A thread that has something to answer waits this long at most for the interpreter's lock; Python's 5 ms would be most
+# of a request's latency.
+_SWITCH_INTERVAL_S: Final = 0.0005
+_MAX_WORDS: Final = 4096
+
+logger = logging.getLogger("azmlinfsrv")
+
+
+class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
+    """Made in the master before it forks; arguments are gunicorn's.
+
+    Attributes:
+        generation: which reload it belongs to; set by the arbiter.
+        is_ready: it has said that it accepts requests.
+        error: why it will not, when it has said so.
+    """
+
+    app: ScoringApplication
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.generation = 0
+        self.is_ready = False
+        self.error = ""
+        self._is_async = False
+        self._hears, self._says = os.pipe()
+        os.set_blocking(self._hears, False)
+        os.set_blocking(self._says, False)
+
+    # In the master.
+
+    def listen(self) -> None:
+        """Hear what the worker has said about itself."""
+        try:
+            words = os.read(self._hears, _MAX_WORDS)
+        except BlockingIOError:
+            return
+        for line in words.splitlines():
+            said = json.loads(line)
+            self.is_ready = self.is_ready or "ready" in said
+            self.error = said.get("error", self.error)
+
+    def forget(self) -> None:
+        """The process is gone."""
+        os.close(self._hears)
+        os.close(self._says)
+
+    # In the worker.
+
+    def load_wsgi(self) -> None:
+        """There is no WSGI application: the script is loaded when the worker runs."""
+
+    def init_signals(self) -> None:
+        """As gunicorn's, but for the signals themselves: the loop's thread reads them from the wake-up pipe."""
+        super().init_signals()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, self._end_while_starting)
+        signal.signal(signal.SIGABRT, self._hang_while_starting)
+
+    def run(self) -> None:
+        """Load the script and serve it."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        try:
+            script = self._load()
+            self._is_async = script.is_async
+            service = ScoringService(
+                script,
+                self.app.settings,
+                sockets=[listener.sock for listener in self.sockets],
+                wakeup_fd=self.PIPE[0],
+                beat=self.notify,
+            )
+            was_told = service.run(self._ready)
+        except NaiadError as error:
+            self._say(error=error.message)
+            sys.exit(1)
+        sys.exit(0 if was_told else 1)
+
+    def _load(self) -> EntryScript:
+        script = self.app.script or self.app.load_script()
+        if not (script.is_async or script is self.app.script):
+            script.init()
+        logger.info("Scoring timeout is set to %d", self.app.settings.scoring_timeout_ms)
+        return script
+
+    def _ready(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
+            signal.signal(number, self._leave_to_the_loop)
+        logger.info("Worker with pid %d ready for serving traffic", self.pid)
+        self._say(ready=clock_ns())
+        os.kill(self.ppid, signal.SIGCHLD)  # so that the master listens now, and not within a second
+
+    def _say(self, **words: Any) -> None:
+        if len(text := json.dumps(words)) >= _MAX_WORDS:
+            text = json.dumps({name: str(word)[: _MAX_WORDS // 8] for name, word in words.items()})
+        os.write(self._says, text.encode() + b"\n")
+
+    def _leave_to_the_loop(self, number: int, frame: FrameType | None) -> None:
+        """The loop's thread knows already, unless a script that is async holds it up."""
+        if number == signal.SIGABRT and self._is_async:
+            log_stacks(logger, "WORKER TIMEOUT")
+            os._exit(1)
+
+    def _end_while_starting(self, number: int, frame: FrameType | None) -> None:
+        logging.shutdown()
+        os._exit(0)
+
+    def _hang_while_starting(self, number: int, frame: FrameType | None) -> None:
+        log_stacks(logger, "WORKER TIMEOUT")
+        self._say(error=f"User's init function did not return within {self.cfg.timeout} s (WORKER_TIMEOUT)")
+        os._exit(1)
