@@ -1,33 +1,37 @@
-"""Services on this machine: deploy, wait, delete. Looking at one is `status`, calling one `scoring`.
+"""Services on this machine: deploy, update, reload, delete. Looking at one is `status`, calling one `scoring`.
 
-A deployment without an entry script (azure-ml.md §2.4) serves one model that is a Triton model repository; requests go
-straight to the engine. What can be checked is checked before anything is recorded or stopped. An overwritten service
-is stopped first, because the new one takes over its port: when the new one then fails, neither runs.
+What can be checked is checked before anything is recorded or stopped. An overwritten service is stopped first, because
+the new one takes over its port: when the new one then fails, neither runs. An updated service goes on serving until
+the new processes are ready, and for good when they do not come up.
 """
 
 from __future__ import annotations
 
-import time
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from naiad.errors import DeploymentError, InvalidArgumentError, NotFoundError
+from naiad.errors import AlreadyExistsError, ConflictError, DeploymentError, InvalidArgumentError, NotFoundError
 from naiad.targets import service_log
+from naiad.targets.deployable import Deployable, resolve
 from naiad.targets.deployment_config import DeploymentConfig, LocalConfig
-from naiad.targets.local_target import START_TIMEOUT_S, Report, check_port, start, stop
+from naiad.targets.generation_folder import stored_source
+from naiad.targets.inference_config import InferenceConfig
+from naiad.targets.launch import Launch
+from naiad.targets.local_target import Report, check_port, hand_over, start, stop
+from naiad.targets.plan import make_launch
 from naiad.targets.ports import is_taken
 from naiad.targets.process_lock import changing
-from naiad.targets.scoring import model_names
+from naiad.targets.recorded import record, settle
+from naiad.targets.service_script import ServiceScript
 from naiad.targets.service_state import read_state
-from naiad.targets.status import ServiceStatus, status_of
+from naiad.targets.status import status_of
+from naiad.targets.waiting import nobody, wait_until_noticed, wait_until_ready
 from naiad.workspace.keys import ServiceKeys, new_key
-from naiad.workspace.models import Model
 from naiad.workspace.services import Service, check_service_name
 from naiad.workspace.workspace import Workspace
-
-DEPLOYABLE_FRAMEWORKS: Final = ("Multi",)
-
-_STILL_LOADING_S: Final = 5
 
 
 def deploy(
@@ -36,6 +40,7 @@ def deploy(
     name: str,
     models: Sequence[str],
     config: DeploymentConfig,
+    inference: InferenceConfig | None = None,
     overwrite: bool = False,
     description: str | None = None,
     tags: Mapping[str, str] | None = None,
@@ -46,10 +51,11 @@ def deploy(
     """Start a service on this machine.
 
     Args:
-        workspace: where the model is and the service will be.
+        workspace: where the models are and the service will be.
         name: the service's; azure-ml.md §2.4 has the rule.
-        models: the id of exactly one model, `name:version`, or `name` for its latest version.
+        models: ids `name:version`, or `name` for its latest version; exactly one without an entry script.
         config: for the local target (see `DeploymentConfig.on_target`).
+        inference: the entry script; None lets clients speak to the engine.
         overwrite: replace a service of the same name: it is stopped, then the new one starts. Its keys stay, and its
             port too unless another is given.
         description: what the service is.
@@ -63,87 +69,139 @@ def deploy(
 
     Raises:
         InvalidArgumentError: for a bad name, or models that cannot be deployed without an entry script.
-        NotFoundError: when the model is not registered.
-        ConfigError: when the model holds no model repository.
+        NotFoundError: when a model is not registered.
+        ConfigError: when a model holds no model repository, or the source cannot be copied.
         UnsupportedError: when the configuration is for another target.
         AlreadyExistsError: when the name is taken and `overwrite` is not set.
         ConflictError: when another command changes the same service, or the port is taken.
-        DeploymentError: when the service does not come up; the message is the engine's own.
+        DeploymentError: when its environment cannot be built or the service does not come up; the message is the
+            process's own.
     """
-    say = report or _nobody
+    say = report or nobody
     check_service_name(name)
     local, _ = config.on_target(None)
-    model = _no_code_model(workspace, models)
-    repository = workspace.models.triton_repository(model.id)
-    say(f"Model {model.id}: repository with {', '.join(model_names(repository)) or 'no model'}")
     directory = workspace.services.directory(name)
     with changing(directory):
         before = read_state(directory)
+        previous = _find(workspace, name)
+        if previous is not None and not overwrite:
+            raise AlreadyExistsError(
+                f"Service {name} with the same name already exists, please use a different service name or delete the "
+                "existing service.",
+                hint="or replace it: --overwrite, overwrite=True",
+            )
+        script = ServiceScript.of(inference) if inference is not None else None
+        deployable = resolve(
+            workspace, models, config=local, script=script, source=script.origin if script else None, report=say
+        )
         if local.port is not None:
             check_port(workspace, local.port, name=name)
-        keys = _keys(workspace, name, local)
-        service = workspace.services.create(
-            Service(
-                name=name,
-                model_ids=(model.id,),
-                description=description,
-                tags=tags or {},
-                properties=properties or {},
-                auth_enabled=local.requires_key,
-                port=local.port,
-                deployment=config.model_dump(by_alias=True, exclude_unset=True, exclude={"keys"}),
-            ),
-            overwrite=overwrite,
+        service = Service(
+            name=name,
+            description=description or (inference.description if inference else None),
+            tags=tags or {},
+            properties=properties or {},
+            generation=1 if previous is None else max(previous.generation, before.latest if before else 1) + 1,
+            **_columns(deployable),
         )
+        keys = _keys(workspace, name, local)
+        port = local.port
+        if port is None and before is not None and before.port is not None:
+            port = before.port
+        launch = _prepared(workspace, service, deployable, port=port, is_new=previous is None)
+        service = workspace.services.create(service, overwrite=overwrite)
         replaces = stop(directory, report=say)
         if keys is not None:
             workspace.services.set_keys(name, keys)
-        port = local.port
-        if port is None and before is not None and before.port is not None and not is_taken(before.port):
-            port = before.port
-        say("Starting the engine" + (f" on port {port}" if port else ""))
-        start(workspace, service, config=local, repository=repository, port=port)
+        if launch.port is not None and local.port is None and is_taken(launch.port):
+            launch = replace(launch, port=None)
+        say(f"Starting {_what(launch)}" + (f" on port {launch.port}" if launch.port else ""))
+        start(directory, launch)
         if wait:
             _wait(workspace, name, report=say, replaces=replaces)
     return service
 
 
-def wait_until_ready(
-    workspace: Workspace, name: str, *, timeout_s: float = START_TIMEOUT_S + 30, report: Report | None = None
-) -> ServiceStatus:
-    """Wait until a service answers.
+def update(
+    workspace: Workspace,
+    name: str,
+    *,
+    models: Sequence[str] | None = None,
+    inference: InferenceConfig | None = None,
+    config: Mapping[str, Any] | None = None,
+    description: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
+    report: Report | None = None,
+    wait: bool = True,
+) -> Service:
+    """Change a service; no request is lost meanwhile.
+
+    What changes its processes is started beside those that serve, and takes over when it is ready: a change that does
+    not come up leaves the service as it was. Both are in memory for that time. Tags, properties and the description
+    change at once.
 
     Args:
         workspace: where the service is.
         name: the service's.
-        timeout_s: how long to wait.
-        report: is told when the service is ready, and now and then that it is not yet.
+        models: the models that it serves from now on; those of now when left out.
+        inference: the entry script; that of now, as it was deployed, when left out.
+        config: keys of a deployment configuration that change, as in `LocalConfig.merged`.
+        description: what the service is.
+        tags: all its tags.
+        properties: all its properties.
+        report: is told each step.
+        wait: whether to return only when the change has taken over.
+
+    Returns:
+        The service as recorded. An update that is not waited for is recorded when somebody looks at the service
+        after it has taken over.
+
+    Raises:
+        NotFoundError: when there is no such service, or a model is not registered.
+        InvalidArgumentError: when nothing is given, or something that cannot be served.
+        ConflictError: when another command changes the service, an update is under way, or the port is taken.
+        DeploymentError: when the change does not come up.
+    """
+    labels: dict[str, Any] = {"description": description, "tags": tags, "properties": properties}
+    labels = {key: value for key, value in labels.items() if value is not None}
+    if not labels and models is None and inference is None and not config:
+        raise InvalidArgumentError("No parameters provided to update.")
+    say = report or nobody
+    directory = workspace.services.directory(workspace.services.get(name).name)
+    with changing(directory):
+        service = _quiet(workspace, name)
+        if models is None and inference is None and not config:
+            return workspace.services.update(name, **labels)
+        local = _local_config(service).merged(config or {})
+        script, source = _script(directory, service, inference)
+        deployable = resolve(
+            workspace,
+            service.model_ids if models is None else models,
+            config=local,
+            script=script,
+            source=source,
+            report=say,
+        )
+        return _change(workspace, service, deployable, labels, report=say, wait=wait)
+
+
+def reload(workspace: Workspace, name: str, *, report: Report | None = None, wait: bool = True) -> Service:
+    """Serve the entry script as it is now in the folder that it was deployed from; see `update`.
 
     Raises:
         NotFoundError: when there is no such service.
-        DeploymentError: when it failed, with the cause, or is not ready in time.
+        InvalidArgumentError: when it has no entry script.
+        ConfigError: when the script is not there any more, or not valid.
+        ConflictError: when another command changes the service, or an update is under way.
+        DeploymentError: when the script does not come up; the service goes on as it was.
     """
-    say = report or _nobody
-    started_s = told_s = time.monotonic()
-    directory = workspace.services.directory(workspace.services.get(name).name)
-    while True:
-        now = status_of(directory)
-        waited_s = time.monotonic() - started_s
-        if now.state == "running":
-            say(f"Service {name} is ready after {now.ready_s:.1f} s at {now.scoring_uri}")
-            return now
-        log_hint = f"the log: naiad service get-logs -n {name}"
-        if now.state in ("failed", "unknown"):
-            hint = f"{now.hint}; {log_hint}" if now.hint else log_hint
-            raise DeploymentError(f"Service {name} did not start: {now.error}", hint=hint)
-        if waited_s > timeout_s:
-            raise DeploymentError(
-                f"Service {name} is still {now.state} after {timeout_s:g} s; it goes on starting", hint=log_hint
-            )
-        if time.monotonic() - told_s >= _STILL_LOADING_S:
-            told_s = time.monotonic()
-            say(f"Models are loading: {waited_s:.0f} s")
-        time.sleep(0.05)
+    service = workspace.services.get(name)
+    if service.inference is None:
+        raise InvalidArgumentError(f"Service {name} has no entry script to read again")
+    return update(
+        workspace, name, inference=ServiceScript.from_dict(service.inference).inference, report=report, wait=wait
+    )
 
 
 def delete(workspace: Workspace, name: str, *, report: Report | None = None) -> Service | None:
@@ -162,11 +220,9 @@ def delete(workspace: Workspace, name: str, *, report: Report | None = None) -> 
     """
     directory = workspace.services.directory(name)
     with changing(directory):
-        try:
-            workspace.services.get(name)
-        except NotFoundError:
+        if _find(workspace, name) is None:
             return None
-        stop(directory, report=report or _nobody)
+        stop(directory, report=report or nobody)
         return workspace.services.delete(name)
 
 
@@ -191,6 +247,115 @@ def follow_logs(workspace: Workspace, name: str, *, num_lines: int = 10) -> Iter
     )
 
 
+def _change(
+    workspace: Workspace,
+    service: Service,
+    deployable: Deployable,
+    labels: Mapping[str, Any],
+    *,
+    report: Report,
+    wait: bool,
+) -> Service:
+    """Let another generation take over, or start it when nothing runs."""
+    name, local = service.name, deployable.config
+    directory = workspace.services.directory(name)
+    state = read_state(directory)
+    if local.port is not None:
+        check_port(workspace, local.port, name=name)
+    keys = _keys(workspace, name, local)
+    changed = replace(
+        service,
+        **labels,
+        **_columns(deployable),
+        generation=max(service.generation, state.latest if state else 1) + 1,
+    )
+    launch = _prepared(
+        workspace, changed, deployable, port=local.port, is_new=False, record_={**labels, **_columns(deployable)}
+    )
+    report(f"Updating: {_what(launch)} starts beside what serves")
+    if not hand_over(directory, launch):
+        report(f"Service {name} did not run: it is started")
+        stop(directory, report=report)
+        start(directory, launch)
+    if keys is not None:
+        workspace.services.set_keys(name, keys)
+    wait_until_noticed(directory, launch.generation)
+    if not wait:
+        return changed
+    wait_until_ready(workspace, name, report=report)
+    return record(workspace, launch)
+
+
+def _quiet(workspace: Workspace, name: str) -> Service:
+    """A service that no update is under way of; the caller holds the lock on changes."""
+    if status_of(workspace.services.directory(name)).is_updating:
+        raise ConflictError(
+            f"An update of service {name} is under way",
+            hint=f"wait until it has ended: naiad service show -n {name} tells",
+        )
+    return settle(workspace, name)
+
+
+def _prepared(
+    workspace: Workspace,
+    service: Service,
+    deployable: Deployable,
+    *,
+    port: int | None,
+    is_new: bool,
+    record_: Mapping[str, Any] | None = None,
+) -> Launch:
+    """The launch of a service with its folder on disk; nothing is left of it when that fails."""
+    directory = workspace.services.directory(service.name)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return make_launch(
+            workspace, service, deployable, generation=service.generation, port=port, record=record_ or {}
+        )
+    except BaseException:
+        if is_new:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+
+
+def _columns(deployable: Deployable) -> dict[str, Any]:
+    """What the registry records of something deployable."""
+    config, script = deployable.config, deployable.script
+    return {
+        "model_ids": tuple(model.id for model in deployable.models),
+        "auth_enabled": config.requires_key,
+        "token_auth_enabled": config.requires_token,
+        "port": config.port,
+        "deployment": config.model_dump(by_alias=True, exclude_unset=True, exclude={"keys"}),
+        "inference": script.to_dict() if script is not None else None,
+    }
+
+
+def _local_config(service: Service) -> LocalConfig:
+    config = DeploymentConfig.from_dict(service.deployment, source=f"service {service.name}")
+    assert isinstance(config, LocalConfig)
+    return config
+
+
+def _script(
+    directory: Path, service: Service, inference: InferenceConfig | None
+) -> tuple[ServiceScript | None, Path | None]:
+    """The entry script of an updated service, and where its source is."""
+    if inference is not None:
+        script = ServiceScript.of(inference)
+        return script, script.origin
+    if service.inference is None:
+        return None, None
+    script = ServiceScript.from_dict(service.inference)
+    return script, stored_source(directory, service.generation) / script.origin.name
+
+
+def _what(launch: Launch) -> str:
+    roles = [plan.role for plan in launch.processes]
+    names = {"engine": "the engine", "workers": "the entry script"}
+    return " and ".join(names[role] for role in roles)
+
+
 def _wait(workspace: Workspace, name: str, *, report: Report, replaces: bool) -> None:
     try:
         wait_until_ready(workspace, name, report=report)
@@ -201,26 +366,11 @@ def _wait(workspace: Workspace, name: str, *, report: Report, replaces: bool) ->
         raise DeploymentError(f"{error.message}\n{gone}", hint=error.hint) from None
 
 
-def _nobody(_: str) -> None:
-    """The report of a caller who does not want one."""
-
-
-def _no_code_model(workspace: Workspace, models: Sequence[str]) -> Model:
-    """The model of a deployment without an entry script (azure-ml.md §2.4)."""
-    if len(models) != 1:
-        raise InvalidArgumentError(
-            "You must provide an InferenceConfig when deploying zero or multiple models.",
-            hint="without an entry script a service serves one model; it may hold a repository of several",
-        )
-    model = workspace.models.get_by_id(models[0])
-    if model.framework not in DEPLOYABLE_FRAMEWORKS:
-        raise InvalidArgumentError(
-            "You must provide an InferenceConfig when deploying a model with model_framework set to "
-            f"{model.framework}. Default environments are only provided for these frameworks: "
-            f"{list(DEPLOYABLE_FRAMEWORKS)}.",
-            hint="register a folder that holds a Triton model repository with --model-framework Multi",
-        )
-    return model
+def _find(workspace: Workspace, name: str) -> Service | None:
+    try:
+        return workspace.services.get(name)
+    except NotFoundError:
+        return None
 
 
 def _keys(workspace: Workspace, name: str, config: LocalConfig) -> ServiceKeys | None:

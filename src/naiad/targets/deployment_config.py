@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -84,10 +84,17 @@ class DeploymentConfig(_Section):
         """Whether requests need a key: as given, else on for aks and wherever a key is given (azure-ml.md §3.3)."""
         if self.auth_enabled is not None:
             return self.auth_enabled
-        return self.keys != Keys()
+        return self.keys != Keys() and not self.requires_token
+
+    @property
+    def requires_token(self) -> bool:
+        """Whether requests need an access token."""
+        return False
 
     @model_validator(mode="after")
     def _keys_need_authentication(self) -> Self:
+        if self.auth_enabled and self.requires_token:
+            raise ValueError("authEnabled and tokenAuthEnabled cannot both be true")
         if self.auth_enabled is False and self.keys != Keys():
             raise ValueError("keys are given while authEnabled is false")
         return self
@@ -128,28 +135,13 @@ class DeploymentConfig(_Section):
             raise ConfigError("\n".join(f"{source}: {line}" for line in faults(error, kind))) from None
 
     @staticmethod
-    def local(
-        *,
-        port: int | None = None,
-        auth_enabled: bool | None = None,
-        primary_key: str | None = None,
-        secondary_key: str | None = None,
-    ) -> LocalConfig:
-        """A configuration for this machine.
-
-        Args:
-            port: TCP port of the service; None takes any free one.
-            auth_enabled: whether requests need a key; None means only when a key is given.
-            primary_key: the first key; None generates one when keys are on.
-            secondary_key: the second key; None likewise.
+    def local(**values: Unpack[LocalValues]) -> LocalConfig:
+        """A configuration for this machine; what is left out has its default (see `LocalConfig`).
 
         Raises:
             ConfigError: when a value is not valid.
         """
-        config = LocalConfig(compute_type="local")
-        return config.replace(
-            port=port, auth_enabled=auth_enabled, primary_key=primary_key, secondary_key=secondary_key
-        )
+        return LocalConfig(compute_type="local").replace(**values)
 
     def on_target(self, compute_target: str | None) -> tuple[LocalConfig, tuple[str, ...]]:
         """This configuration for the named compute target.
@@ -175,49 +167,128 @@ class DeploymentConfig(_Section):
                 f"Compute target {target!r} does not exist; available: {LOCAL_TARGET}",
                 hint=f"--compute-target {LOCAL_TARGET} runs the service on this machine",
             )
-        for protection in ("token_auth_enabled", "aad_auth_enabled", "ssl_enabled"):
-            if getattr(self, protection, False):
-                raise UnsupportedError(
-                    f"{to_camel(protection)} is not available on compute target {LOCAL_TARGET}: it has keys, over HTTP",
-                    hint='use "authEnabled": true',
-                )
+        if getattr(self, "ssl_enabled", False):
+            raise UnsupportedError(
+                f"sslEnabled is not available on compute target {LOCAL_TARGET}: it listens on this machine only",
+                hint='use "authEnabled": true',
+            )
         given = self.model_dump(by_alias=True, exclude_unset=True)
         common = {field.alias for field in LocalConfig.model_fields.values()}
         values = {key: value for key, value in given.items() if key in common}
         values["computeType"] = LOCAL_TARGET
-        if self.requires_key:
+        if self.requires_token:
+            values["tokenAuthEnabled"] = True
+        elif self.requires_key:
             values["authEnabled"] = True
+        if isinstance(self, ClusterConfig):
+            values["routerCodes"] = True
         config = _local(values, source="the deployment configuration")
         # What `false` and a target's own name would switch on is not there anyway: nothing to report.
-        silent = common | {"computeTargetName", "tokenAuthEnabled", "aadAuthEnabled", "sslEnabled"}
+        silent = common | {"computeTargetName", "aadAuthEnabled", "sslEnabled"}
         return config, tuple(key for key in given if key not in silent)
 
 
+class LocalValues(TypedDict, total=False):
+    """What can be said of a service on this machine; None and what is left out say nothing.
+
+    The names are Azure ML's of `AksWebservice.deploy_configuration` (azure-ml.md §2.8).
+    """
+
+    port: int | None
+    auth_enabled: bool | None
+    token_auth_enabled: bool | None
+    primary_key: str | None
+    secondary_key: str | None
+    cpu_cores: float | None
+    memory_gb: float | None
+    cpu_cores_limit: float | None
+    memory_gb_limit: float | None
+    scoring_timeout_ms: int | None
+    replica_max_concurrent_requests: int | None
+    max_request_wait_time: int | None
+    environment_variables: Mapping[str, str] | None
+
+
+_PATHS: Final = {
+    "port": ("port",),
+    "auth_enabled": ("authEnabled",),
+    "token_auth_enabled": ("tokenAuthEnabled",),
+    "primary_key": ("keys", "primaryKey"),
+    "secondary_key": ("keys", "secondaryKey"),
+    "cpu_cores": ("containerResourceRequirements", "cpu"),
+    "memory_gb": ("containerResourceRequirements", "memoryInGB"),
+    "cpu_cores_limit": ("containerResourceRequirements", "cpuLimit"),
+    "memory_gb_limit": ("containerResourceRequirements", "memoryInGBLimit"),
+    "scoring_timeout_ms": ("scoringTimeoutMs",),
+    "replica_max_concurrent_requests": ("maxConcurrentRequestsPerContainer",),
+    "max_request_wait_time": ("maxQueueWaitMs",),
+    "environment_variables": ("environmentVariables",),
+}
+"""Where each of `LocalValues` stands in a configuration file."""
+
+
 class LocalConfig(DeploymentConfig):
-    """A service on this machine. Azure's local type has only `port`; keys and the probe are ours."""
+    """A service on this machine. Azure's local type has only `port`; the rest is as in its other types, or ours.
+
+    Attributes:
+        port: TCP port of the service; None takes any free one.
+        token_auth_enabled: whether requests need an access token instead of a key.
+        container_resource_requirements: processors that each process may use, and memory that all may use together.
+        scoring_timeout_ms: how long the entry script may take for a request.
+        max_concurrent_requests_per_container: requests that are in the entry script at a time; None for one a worker.
+        max_queue_wait_ms: how long a request may wait for its turn.
+        environment_variables: for the entry script, over those of its environment.
+        router_codes: whether failures have the status codes of Azure ML's router (azure-ml.md §5.4).
+    """
 
     compute_type: Literal["local"]
     port: int | None = Field(default=None, ge=1, le=65535)
+    token_auth_enabled: bool = False
+    container_resource_requirements: ContainerResourceRequirements = ContainerResourceRequirements()
     liveness_probe_requirements: LivenessProbeRequirements = LivenessProbeRequirements()
+    scoring_timeout_ms: int | None = Field(default=None, gt=0)
+    max_concurrent_requests_per_container: int | None = Field(default=None, gt=0)
+    max_queue_wait_ms: int | None = Field(default=None, gt=0)
+    environment_variables: dict[str, str] = Field(default_factory=dict)
+    router_codes: bool = False
 
-    def replace(
-        self,
-        *,
-        port: int | None = None,
-        auth_enabled: bool | None = None,
-        primary_key: str | None = None,
-        secondary_key: str | None = None,
-    ) -> LocalConfig:
+    @property
+    def requires_token(self) -> bool:
+        """Whether requests need an access token."""
+        return self.token_auth_enabled
+
+    def replace(self, **values: Unpack[LocalValues]) -> LocalConfig:
         """A copy with what is given in place of what was; see `local`.
 
         Raises:
             ConfigError: when a value is not valid.
         """
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            if value is not None:
+                *sections, key = _PATHS[name]
+                place = given
+                for section in sections:
+                    place = place.setdefault(section, {})
+                place[key] = value
+        return self.merged(given)
+
+    def merged(self, changes: Mapping[str, Any]) -> LocalConfig:
+        """A copy with some keys of a configuration file in place of what was; a section's other keys stay.
+
+        Switching to keys switches tokens off, and the other way round.
+
+        Raises:
+            ConfigError: when a value is not valid.
+        """
         values = self.model_dump(by_alias=True, exclude_unset=True)
-        given = {"port": port, "authEnabled": auth_enabled}
-        values |= {key: value for key, value in given.items() if value is not None}
-        keys = {"primaryKey": primary_key, "secondaryKey": secondary_key}
-        values["keys"] = values.get("keys", {}) | {key: value for key, value in keys.items() if value is not None}
+        if changes.get("authEnabled"):
+            values.pop("tokenAuthEnabled", None)
+        if changes.get("tokenAuthEnabled"):
+            values.pop("authEnabled", None)
+        for key, value in changes.items():
+            present = values.get(key)
+            values[key] = {**present, **value} if isinstance(present, dict) and isinstance(value, dict) else value
         return _local(values, source="the deployment configuration")
 
 
@@ -261,12 +332,15 @@ class ClusterConfig(DeploymentConfig):
     @property
     def requires_key(self) -> bool:
         """On unless switched off or replaced by tokens."""
-        return not self.token_auth_enabled if self.auth_enabled is None else self.auth_enabled
+        return not self.requires_token if self.auth_enabled is None else self.auth_enabled
+
+    @property
+    def requires_token(self) -> bool:
+        """Whether requests need an access token; `aadAuthEnabled` is the REST name (azure-ml.md §3.3)."""
+        return self.token_auth_enabled or self.aad_auth_enabled
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.auth_enabled and (self.token_auth_enabled or self.aad_auth_enabled):
-            raise ValueError("authEnabled and tokenAuthEnabled cannot both be true")
         if self.auto_scaler.autoscale_enabled and self.num_replicas is not None:
             raise ValueError("autoscale is enabled and numReplicas is given: only one of them decides")
         if self.auto_scaler.autoscale_enabled is False and self.num_replicas is None:

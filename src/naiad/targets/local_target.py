@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,22 +11,20 @@ from pathlib import Path
 from typing import Final
 
 from naiad.errors import ConfigError, ConflictError, DeploymentError
-from naiad.targets.deployment_config import LocalConfig
-from naiad.targets.launch import HealthPolicy, Launch, engine_command
+from naiad.targets.launch import EXIT_TIMEOUT_S, LAUNCH_NAME, UPDATE_NAME, Launch
 from naiad.targets.ports import holder, is_taken
 from naiad.targets.process import kill_service_processes
 from naiad.targets.process_lock import read_holder, supervisor_lock_path
 from naiad.targets.service_state import STATE_NAME, ServiceState, write_state
 from naiad.targets.status import LIVE_STATES, status_of
-from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace
 
 Report = Callable[[str], None]
 """Is told each step, one line at a time."""
 
-EXIT_TIMEOUT_S: Final = 30
-START_TIMEOUT_S: Final = 600
 _STOP_GRACE_S: Final = 5
+_SETTINGS: Final = ("AML_", "AZUREML_", "NAIAD_", "SCORING_TIMEOUT_MS", "SERVICE_", "WORKER_")
+"""How the variables begin that are settings of a server: a service has its own, whatever its deployer's shell has."""
 
 
 def check_port(workspace: Workspace, port: int, *, name: str) -> None:
@@ -57,35 +56,19 @@ def _port_taken(port: int, who: str) -> ConflictError:
     )
 
 
-def start(workspace: Workspace, service: Service, *, config: LocalConfig, repository: Path, port: int | None) -> None:
+def start(directory: Path, launch: Launch) -> None:
     """Start a recorded service; its state is `deploying` or later when this returns.
 
     Args:
-        workspace: where the service is.
-        service: what to start.
-        config: how it is deployed.
-        repository: the model repository that it serves.
-        port: where it must answer; None for any free port.
+        directory: the service's.
+        launch: what to start.
 
     Raises:
         DeploymentError: when not even its supervisor starts.
     """
-    directory = workspace.services.directory(service.name)
-    keys_file = workspace.services.keys_file(service.name) if service.auth_enabled else None
-    command = engine_command(
-        service.name, model_repository=repository, keys_file=keys_file, exit_timeout_s=EXIT_TIMEOUT_S
-    )
-    probe = config.liveness_probe_requirements
-    Launch(
-        name=service.name,
-        command=command,
-        port=port,
-        keys_file=str(keys_file) if keys_file is not None else None,
-        exit_timeout_s=EXIT_TIMEOUT_S,
-        start_timeout_s=START_TIMEOUT_S,
-        health=HealthPolicy(probe.period_seconds, probe.timeout_seconds, probe.failure_threshold),
-    ).write(directory)
-    (directory / STATE_NAME).unlink(missing_ok=True)
+    launch.write(directory / LAUNCH_NAME)
+    for name in (STATE_NAME, UPDATE_NAME):
+        (directory / name).unlink(missing_ok=True)
     _start_supervisor(directory)
 
 
@@ -97,6 +80,7 @@ def _start_supervisor(directory: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd="/",  # `-m` looks for modules in the working directory first, and whose that is nobody knows
+        env={name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)},
         start_new_session=True,
         check=False,
     )
@@ -105,6 +89,26 @@ def _start_supervisor(directory: Path) -> None:
         error = f"The supervisor cannot be started: {reason or f'exit status {started.returncode}'}"
         write_state(directory, ServiceState("failed", error=error))
         raise DeploymentError(error)
+
+
+def hand_over(directory: Path, launch: Launch) -> bool:
+    """Ask the supervisor of a running service to start another generation and let it take over.
+
+    Args:
+        directory: the service's.
+        launch: what is to take over.
+
+    Returns:
+        Whether there was a supervisor to ask.
+    """
+    supervisor = read_holder(supervisor_lock_path(directory))
+    if supervisor is None or supervisor.find() is None:
+        return False
+    launch.write(directory / UPDATE_NAME)
+    if supervisor.signal(signal.SIGHUP):
+        return True
+    (directory / UPDATE_NAME).unlink(missing_ok=True)
+    return False
 
 
 def stop(directory: Path, *, report: Report) -> bool:
@@ -122,7 +126,8 @@ def stop(directory: Path, *, report: Report) -> bool:
     if supervisor is not None and ran:
         report(f"Stopping service {directory.name}; requests in flight are answered first")
         try:
-            timeout_s = Launch.read(directory).exit_timeout_s + _STOP_GRACE_S
+            launch = Launch.read(directory / LAUNCH_NAME)
+            timeout_s = launch.exit_timeout_s * len(launch.processes) + _STOP_GRACE_S
         except ConfigError:
             timeout_s = EXIT_TIMEOUT_S + _STOP_GRACE_S
         if not supervisor.wait(timeout_s=timeout_s):

@@ -19,6 +19,9 @@ import psutil
 SERVICE_MARK: Final = "NAIAD_SERVICE_DIRECTORY"
 """The environment variable that names the service which a process belongs to."""
 
+PART_MARK: Final = "NAIAD_SERVICE_PART"
+"""The environment variable that names the part of its service: which process of which generation."""
+
 _SAME_START_S: Final = 0.5
 
 
@@ -78,29 +81,33 @@ def _uptime_s(process: psutil.Process) -> float:
     return process.create_time() - psutil.boot_time()
 
 
-def marked_environment(directory: Path) -> dict[str, str]:
-    """This process's environment with the mark of a service, for what the service starts."""
-    return {**os.environ, SERVICE_MARK: str(directory.resolve())}
+def marked_environment(directory: Path, *, part: str) -> dict[str, str]:
+    """This process's environment with the marks of a service and a part of it, for what the part starts."""
+    return {**os.environ, SERVICE_MARK: str(directory.resolve()), PART_MARK: part}
 
 
-def service_processes(directory: Path) -> list[psutil.Process]:
-    """The living processes of a service, other than the caller, found by their mark."""
+def service_processes(directory: Path, *, part: str | None = None) -> list[psutil.Process]:
+    """The living processes of a service, or of one part of it, other than the caller, found by their marks."""
     mark = str(directory.resolve())
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(SERVICE_MARK) == mark:
+            if process.pid == os.getpid():
+                continue
+            environment = process.environ()
+            if environment.get(SERVICE_MARK) == mark and part in (None, environment.get(PART_MARK)):
                 found.append(process)
         except psutil.Error:  # ended meanwhile, a zombie, or another user's
             continue
     return found
 
 
-def kill_service_processes(directory: Path, *, timeout_s: float = 5) -> int:
-    """Kill whatever is left of a service, and what that starts meanwhile.
+def kill_service_processes(directory: Path, *, part: str | None = None, timeout_s: float = 5) -> int:
+    """Kill whatever is left of a service, or of one part of it, and what that starts meanwhile.
 
     Args:
         directory: the service's.
+        part: the part; all of the service when left out.
         timeout_s: how long to wait for processes that the kernel does not let go.
 
     Returns:
@@ -108,7 +115,7 @@ def kill_service_processes(directory: Path, *, timeout_s: float = 5) -> int:
     """
     killed: set[psutil.Process] = set()
     deadline = time.monotonic() + timeout_s
-    while (left := service_processes(directory)) and time.monotonic() < deadline:
+    while (left := service_processes(directory, part=part)) and time.monotonic() < deadline:
         killed.update(left)
         for process in left:
             with suppress(psutil.NoSuchProcess):

@@ -17,24 +17,28 @@ from naiad.errors import (
     UnavailableError,
 )
 from naiad.targets.status import status
+from naiad.workspace.tokens import read_bearer
 from naiad.workspace.workspace import Workspace
 
 _ERRORS: Final[dict[int, type[NaiadError]]] = {
     400: InvalidArgumentError,
     401: UnauthorizedError,
     404: NotFoundError,
+    429: UnavailableError,
     503: UnavailableError,
+    504: UnavailableError,
 }
 
 
 def run(workspace: Workspace, name: str, data: bytes, *, model: str | None = None, timeout_s: float = 600) -> bytes:
-    """Send one inference request to a service.
+    """Send one request to a service.
 
     Args:
         workspace: where the service is.
         name: the service's.
-        data: the body: a v2 inference request in JSON (triton.md §1.4).
-        model: `name` or `name:version` of a model in the service's repository; None when it has only one.
+        data: the body: what the entry script expects, or a v2 inference request in JSON (triton.md §1.4).
+        model: `name` or `name:version` of a model in the service's repository; None when it has only one, or an
+            entry script.
         timeout_s: how long the answer may take.
 
     Returns:
@@ -53,14 +57,23 @@ def run(workspace: Workspace, name: str, data: bytes, *, model: str | None = Non
         raise UnavailableError(
             f"Service {name} is {now.state}{reason}", hint=f"the log: naiad service get-logs -n {name}"
         )
-    path = infer_path(workspace.models.triton_repository(service.model_ids[0]), model)
+    if service.inference is None:
+        path = infer_path(workspace.models.triton_repository(service.model_ids[0]), model)
+    elif model is None:
+        path = ""
+    else:
+        raise InvalidArgumentError(f"Service {name} has an entry script, which chooses the model: none can be named")
     headers = {"Content-Type": "application/json"}
-    if service.auth_enabled:
-        headers["Authorization"] = f"Bearer {workspace.services.keys(name).primary}"
+    access_file = workspace.services.access_file(service)
+    if access_file is not None:
+        headers["Authorization"] = f"Bearer {read_bearer(access_file)}"
     status_code, body = _post(now.scoring_uri, path, data, headers=headers, timeout_s=timeout_s)
     if status_code != 200:
         message = _message(body) or f"status {status_code} without a reason"
-        raise _ERRORS.get(status_code, InternalError)(f"Service {name} refused the request: {message}")
+        raise _ERRORS.get(status_code, InternalError)(
+            f"Service {name} refused the request: {message}",
+            hint=f"the log: naiad service get-logs -n {name}" if status_code in (500, 502) else None,
+        )
     return body
 
 
@@ -110,9 +123,10 @@ def _post(uri: str, path: str, data: bytes, *, headers: dict[str, str], timeout_
 
 
 def _message(body: bytes) -> str:
-    """The sentence in an error answer: Triton's `{"error": …}`, else the body as it is."""
+    """The sentence in an error answer: Triton's `{"error": …}`, Azure ML's `{"message": …}`, else the body as it is."""
     try:
         document = json.loads(body)
     except ValueError:
         return body.decode(errors="replace").strip()
-    return str(document["error"]) if isinstance(document, dict) and "error" in document else json.dumps(document)
+    told = [document[key] for key in ("error", "message") if key in document] if isinstance(document, dict) else []
+    return str(told[0]) if told else json.dumps(document)

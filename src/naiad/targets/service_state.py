@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,7 +16,7 @@ from naiad.targets.process import ProcessId
 STATE_NAME: Final = "state.json"
 
 State = Literal["deploying", "running", "restarting", "failed"]
-"""Azure ML's words for a local service (azure-ml.md §2.7), and one for what happens between two engines."""
+"""Azure ML's words for a local service (azure-ml.md §2.7), and one for what happens between two processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +24,40 @@ class ServiceState:
     """One moment of a service.
 
     Attributes:
-        state: `deploying` until the first engine is ready, `running`, `restarting` from an engine's death until the
-            next one is ready, `failed` when no engine will come any more.
-        engine: the engine, while there is one.
-        port: where the service answers; None until the first engine has told.
-        metrics_port: where its metrics are; another one after each restart.
-        restarts: engines that were started because one died.
-        healthy: whether the engine answered the last health question with yes.
-        ready_s: seconds from the engine's start until it was ready.
+        state: `deploying` until the first processes are ready, `running`, `restarting` from a process's death until
+            the next one is ready, `failed` when none will come any more.
+        processes: those that there are, by role, in the order of their start; the last one answers.
+        port: where the service answers; None until there is a socket.
+        scoring_path: what follows host and port in the scoring URI.
+        metrics_port: where the engine's metrics are; another one after each restart.
+        restarts: processes that were started because one died.
+        healthy: whether each process answered its last health question with yes.
+        ready_s: seconds from the start until everything was ready.
         error: why the service failed or restarts.
+        generation: which launch serves.
+        latest: which launch was tried last: another one while an update is under way, or when it failed.
+        update_error: why the last update failed.
         updated_time_s: seconds since the epoch.
     """
 
     state: State
-    engine: ProcessId | None = None
+    processes: Mapping[str, ProcessId] = dataclasses.field(default_factory=dict)
     port: int | None = None
+    scoring_path: str = ""
     metrics_port: int | None = None
     restarts: int = 0
     healthy: bool = False
     ready_s: float | None = None
     error: str | None = None
+    generation: int = 1
+    latest: int = 1
+    update_error: str | None = None
     updated_time_s: float = dataclasses.field(default_factory=time.time)
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether another generation is being started beside the one that serves."""
+        return self.state != "failed" and self.latest != self.generation and self.update_error is None
 
 
 def write_state(directory: Path, state: ServiceState) -> None:
@@ -55,9 +69,9 @@ def read_state(directory: Path) -> ServiceState | None:
     """The last written state; None when there is none or it cannot be read."""
     try:
         values = json.loads((directory / STATE_NAME).read_bytes())
-        engine = values.pop("engine")
-        return ServiceState(**values, engine=ProcessId(**engine) if engine is not None else None)
-    except (OSError, ValueError, TypeError, KeyError):
+        processes = {role: ProcessId(**process) for role, process in values.pop("processes").items()}
+        return ServiceState(**values, processes=processes)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

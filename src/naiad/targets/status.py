@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from naiad.errors import NotFoundError
+from naiad.targets.launch import TITLES
 from naiad.targets.process_lock import change_lock_path, read_holder, supervisor_lock_path
 from naiad.targets.service_state import ServiceState, read_state
 from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace
 
+SWAGGER_PATH: Final = "/swagger.json"
+
 LIVE_STATES: Final = ("deploying", "running", "restarting")
-"""The states in which a service has, or will have, an engine."""
+"""The states in which a service has, or will have, processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +28,39 @@ class ServiceStatus:
         state: `deploying`, `running`, `restarting`, `failed` or `unknown` (azure-ml.md §2.7, §8.3).
         error: why it failed or restarts.
         hint: what to do about it.
-        scoring_uri: base of the service's URIs, without a slash at the end; None while it has no port.
+        scoring_uri: where requests go, without a slash at the end: `/score`, or the base of the engine's URIs; None
+            while there is no port.
+        swagger_uri: where the description of an entry script is; None without one.
         port: where it answers.
-        metrics_port: where its metrics are.
-        pid: the engine's process, while there is one.
+        metrics_port: where the engine's metrics are.
+        processes: pids by role, those that there are: `engine`, `workers`.
         supervisor_pid: the supervisor's, while there is one.
-        restarts: engines that were started because one died.
-        healthy: whether the engine answered the last health question with yes.
-        ready_s: seconds that the engine took to become ready.
+        restarts: processes that were started because one died.
+        healthy: whether each process answered its last health question with yes.
+        ready_s: seconds that all took to become ready.
+        is_updating: whether an update is being started beside what serves.
+        update_error: why the last update failed.
     """
 
     state: str
     error: str | None = None
     hint: str | None = None
     scoring_uri: str | None = None
+    swagger_uri: str | None = None
     port: int | None = None
     metrics_port: int | None = None
-    pid: int | None = None
+    processes: Mapping[str, int] = field(default_factory=dict)
     supervisor_pid: int | None = None
     restarts: int = 0
     healthy: bool = False
     ready_s: float | None = None
+    is_updating: bool = False
+    update_error: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that answers, while there is one: the last that is started."""
+        return self.processes.get("workers", self.processes.get("engine"))
 
 
 def status(workspace: Workspace, name: str) -> ServiceStatus:
@@ -68,17 +84,21 @@ def status_of(directory: Path) -> ServiceStatus:
         return _before_the_first_state(directory)
     if supervisor is None and written.state != "failed":
         return _abandoned(directory, written, holder.pid if holder else None)
+    base = f"http://localhost:{written.port}" if written.port and written.state != "failed" else None
     return ServiceStatus(
         state=written.state,
         error=written.error,
-        scoring_uri=f"http://localhost:{written.port}" if written.port and written.state != "failed" else None,
+        scoring_uri=f"{base}{written.scoring_path}" if base else None,
+        swagger_uri=f"{base}{SWAGGER_PATH}" if base and written.scoring_path else None,
         port=written.port,
-        metrics_port=written.metrics_port if written.engine else None,
-        pid=written.engine.pid if written.engine else None,
+        metrics_port=written.metrics_port,
+        processes={role: process.pid for role, process in written.processes.items()},
         supervisor_pid=supervisor.pid if supervisor else None,
         restarts=written.restarts,
         healthy=written.healthy,
         ready_s=written.ready_s,
+        is_updating=written.is_updating,
+        update_error=written.update_error,
     )
 
 
@@ -94,33 +114,39 @@ def _before_the_first_state(directory: Path) -> ServiceStatus:
 
 
 def _abandoned(directory: Path, written: ServiceState, supervisor_pid: int | None) -> ServiceStatus:
-    """The supervisor is gone without a word; its engine is too, or will be as soon as it has drained."""
+    """The supervisor is gone without a word; its processes are too, or will be as soon as they have drained."""
     who = f" (pid {supervisor_pid})" if supervisor_pid else ""
     gone = f"The supervisor of the service{who} was killed or the machine was restarted"
     hint = f"deploy it again: naiad model deploy -n {directory.name} … --overwrite"
-    engine = written.engine.find() if written.engine is not None else None
-    if engine is not None:
-        error = f"{gone}; its engine (pid {engine.pid}) still runs, and nothing would restart it"
-        return ServiceStatus("unknown", error=error, hint=hint, port=written.port, pid=engine.pid)
+    left = {role: process.pid for role, process in written.processes.items() if process.find() is not None}
+    if left:
+        what = " and ".join(f"{TITLES[role]} (pid {pid})" for role, pid in left.items())
+        error = f"{gone}; its {what} still run{'s' if len(left) == 1 else ''}, and nothing would restart it"
+        return ServiceStatus("unknown", error=error, hint=hint, port=written.port, processes=left)
     return ServiceStatus("failed", error=f"{gone}; nothing runs the service", hint=hint, port=written.port)
 
 
 def serialize(workspace: Workspace, service: Service) -> dict[str, Any]:
     """The document of a service: the keys of Azure ML's `serialize()` (azure-ml.md §2.6, §2.7), and what is ours.
 
-    Ours are `authEnabled`, `healthy`, `metricsPort`, `modelIds`, `pid` and `restarts`.
+    Ours are `healthy`, `metricsPort`, `modelIds`, `pid`, `processes`, `restarts`, `updating` and `entryScript`.
     """
     try:
         now = status(workspace, service.name)
     except NotFoundError:
         now = ServiceStatus("deleted")
+    script = service.inference or {}
+    environment = script.get("environment")
+    error = now.error or (f"The last update failed: {now.update_error}" if now.update_error else None)
     return {
         "authEnabled": service.auth_enabled,
         "computeType": service.compute_type,
         "createdBy": service.created_by,
         "createdTime": service.created_time.isoformat(),
         "description": service.description,
-        "error": now.error,
+        "entryScript": script.get("entryScript"),
+        "environment": {key: environment[key] for key in ("name", "version")} if environment else None,
+        "error": error,
         "healthy": now.healthy,
         "imageId": None,
         "metricsPort": now.metrics_port,
@@ -128,12 +154,15 @@ def serialize(workspace: Workspace, service: Service) -> dict[str, Any]:
         "name": service.name,
         "pid": now.pid,
         "port": now.port,
+        "processes": dict(now.processes),
         "properties": dict(service.properties),
         "restarts": now.restarts,
         "scoringUri": now.scoring_uri,
         "state": now.state,
-        "swaggerUri": None,
+        "swaggerUri": now.swagger_uri,
         "tags": dict(service.tags),
+        "tokenAuthEnabled": service.token_auth_enabled,
         "updatedTime": service.updated_time.isoformat(),
+        "updating": now.is_updating,
         "workspaceName": workspace.name,
     }

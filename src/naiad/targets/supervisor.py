@@ -1,9 +1,10 @@
 """The process that keeps a service running on this machine: `python -m naiad.targets.supervisor DIRECTORY`.
 
-It leaves its caller's session and terminal, starts the engine that `launch.json` describes, keeps `state.json` true,
-replaces an engine that dies or hangs, and on SIGTERM drains the engine and ends. A lock makes it the only one of its
-service. When it is killed itself, the kernel ends the engine (Linux), and the next command sees that nobody holds the
-lock.
+It leaves its caller's session and terminal, opens the service's socket, starts the processes that `launch.json`
+describes, keeps `state.json` true, replaces a process that dies or hangs, and on SIGTERM drains them and ends. On
+SIGHUP it starts what `update.json` describes beside what serves and, when that is ready, lets it take over the socket:
+no connection is refused meanwhile. A lock makes it the only supervisor of its service. When it is killed itself, the
+kernel ends the processes (Linux), and the next command sees that nobody holds the lock.
 """
 
 from __future__ import annotations
@@ -11,25 +12,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import shutil
 import signal
+import socket
 import sys
 import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from naiad.errors import NaiadError
-from naiad.targets.engine_process import EngineProcess, ask_health
-from naiad.targets.launch import HTTP_ADDRESS, Launch
+from naiad.targets.generation import Generation, listen
+from naiad.targets.generation_folder import generation_folder, older_generation_folders
+from naiad.targets.launch import LAUNCH_NAME, UPDATE_NAME, Launch
 from naiad.targets.process import kill_service_processes
 from naiad.targets.process_lock import ProcessLock, supervisor_lock_path
 from naiad.targets.service_log import LOG_NAME, ServiceLog
-from naiad.targets.service_state import ServiceState, State, write_state
-from naiad.workspace.keys import ServiceKeys
-
-READY_POLL_S: Final = 0.02
-_EXIT_GRACE_S: Final = 2
+from naiad.targets.service_state import ServiceState, write_state
 
 
 class Supervisor:
@@ -42,10 +42,19 @@ class Supervisor:
 
     def __init__(self, directory: Path, launch: Launch) -> None:
         self._directory = directory
-        self._launch = launch
         self._log = ServiceLog(directory)
-        self._state = ServiceState("deploying", port=launch.port)
+        self._state = ServiceState(
+            "deploying",
+            port=launch.port,
+            scoring_path=launch.scoring_path,
+            generation=launch.generation,
+            latest=launch.generation,
+        )
+        self._launch = launch
         self._stop = asyncio.Event()
+        self._update = asyncio.Event()
+        self._generation: Generation | None = None
+        self._draining: set[asyncio.Task[None]] = set()
 
     def publish(self, **changes: Any) -> None:
         """Change the state and write it; a full disk does not stop a service."""
@@ -54,133 +63,185 @@ class Supervisor:
             write_state(self._directory, self._state)
 
     async def run(self) -> int:
-        """Run engines until SIGTERM or until there is no hope; returns the exit status."""
+        """Run the service until SIGTERM or until there is no hope; returns the exit status."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._update.set)
         self._log.event("I", f"Supervisor of service {self._launch.name} started (pid {os.getpid()})")
-        failures = 0
-        while True:
-            ready_for_s, cause = await self._run_engine()
-            if self._stop.is_set():
-                return self._stopped()
-            failures = 1 if ready_for_s >= self._launch.restart.stable_s else failures + 1
-            # What never was ready will not be: its cause is told at once instead of retried.
-            if self._state.ready_s is None or failures >= self._launch.restart.max_failures:
-                return self._failed(cause)
-            await self._pause(self._launch.restart.delay_s(failures), cause)
-            if self._stop.is_set():
-                return self._stopped()
-
-    async def _run_engine(self) -> tuple[float, str]:
-        """Run one engine to its end; returns how many seconds it was ready, and why it ended."""
+        watching = asyncio.create_task(self._watch_folder())
         try:
-            engine = await EngineProcess.start(
-                self._launch.command, port=self._state.port or 0, directory=self._directory, log=self._log
-            )
+            return await self._serve()
+        finally:
+            watching.cancel()
+
+    async def _serve(self) -> int:
+        try:
+            listener = listen(self._launch.port)
+            first = self._generation = self._prepare(self._launch, listener)
         except OSError as error:
-            return 0.0, f"The engine cannot be started: {error}"
-        self.publish(engine=engine.id)
-        self._log.event("I", f"Engine started (pid {engine.id.pid})")
-        cause = await self._until_ready(engine)
+            return self._failed(f"The service cannot listen on port {self._launch.port or 'any'}: {error.strerror}")
+        self.publish(port=listener.getsockname()[1])
+        cause = await self._start(first)
         if cause is not None:
-            return 0.0, cause
-        ready_since_s = time.monotonic()
-        cause = await self._while_ready(engine)
-        return time.monotonic() - ready_since_s, cause
-
-    async def _until_ready(self, engine: EngineProcess) -> str | None:
-        """Wait for the ready file; returns why it will not come, or None when the engine is ready."""
-        deadline_s = engine.started_s + self._launch.start_timeout_s
-        while not engine.ended.done():
-            ports = engine.ports()
-            if ports is not None:
-                self._ready(engine, *ports)
-                return None
+            await first.stop()
+            return self._stopped() if self._stop.is_set() else self._failed(cause)
+        self._clean_up()
+        while True:
+            event = await self._next_event(self._generation)
             if self._stop.is_set():
-                await engine.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
-            elif time.monotonic() > deadline_s:
-                await engine.kill()
-                return f"The engine was not ready {self._launch.start_timeout_s:g} s after its start"
-            else:
-                await asyncio.wait((engine.ended,), timeout=READY_POLL_S)
-        return engine.cause_of_death()
+                await self._stop_all()
+                return self._stopped()
+            if event is not None:
+                await self._stop_all()
+                return self._failed(event)
+            self._update.clear()
+            await self._take_over()
 
-    def _ready(self, engine: EngineProcess, port: int, metrics_port: int) -> None:
-        ready_s = round(time.monotonic() - engine.started_s, 3)
-        self.publish(
-            state="running",
-            port=port,
-            metrics_port=metrics_port,
-            healthy=True,
-            ready_s=ready_s,
-            error=None,
-        )
-        self._log.event("I", f"Engine ready after {ready_s:.2f} s on port {port}, metrics on port {metrics_port}")
+    async def _next_event(self, generation: Generation) -> str | None:
+        """Wait for a signal, or for the end of hope; returns its cause."""
+        waits = [
+            asyncio.create_task(self._stop.wait()),
+            asyncio.create_task(self._update.wait()),
+            hopeless := asyncio.create_task(generation.hopeless()),
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        cause = hopeless.result() if hopeless.done() else None
+        for wait in waits:
+            wait.cancel()
+        return cause
 
-    async def _while_ready(self, engine: EngineProcess) -> str:
-        """Ask for the engine's health until it ends or must end; returns why."""
-        hung = asyncio.create_task(self._until_hung())
+    async def _start(self, generation: Generation) -> str | None:
+        """Start a generation unless the service is to stop meanwhile; returns why it is not ready."""
+        starting = asyncio.create_task(generation.start())
         stop = asyncio.create_task(self._stop.wait())
-        await asyncio.wait((engine.ended, hung, stop), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((starting, stop), return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
-        if hung.done() and not engine.ended.done() and not self._stop.is_set():
-            hung.result()
-            await engine.kill()
-            times = self._launch.health.failure_threshold
-            return f"The engine gave no answer {times} times in a row and was killed"
-        hung.cancel()
-        if not engine.ended.done():
-            await engine.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
-        return engine.cause_of_death()
+        if not starting.done():
+            await generation.stop()
+        cause = await starting
+        if cause is None:
+            self._generations_changed()
+        return cause
 
-    async def _until_hung(self) -> None:
-        """Return when the engine has not answered as often as the policy allows."""
-        policy = self._launch.health
-        silent = 0
-        while silent < policy.failure_threshold:
-            await asyncio.sleep(policy.period_s)
-            if not self._directory.is_dir():  # somebody removed the service by hand: nobody could stop it any more
-                self._stop.set()
-            healthy = await self._ask_health()
-            silent = silent + 1 if healthy is None else 0
-            if bool(healthy) != self._state.healthy:
-                self.publish(healthy=bool(healthy))
-                self._log.event("W" if not healthy else "I", f"Engine is {'healthy' if healthy else 'not healthy'}")
-
-    async def _ask_health(self) -> bool | None:
-        assert self._state.port is not None
+    async def _take_over(self) -> None:
+        """Start what `update.json` describes; what serves goes on when that does not come up."""
+        old = self._generation
+        assert old is not None
         try:
-            # Read each time: keys may be replaced while the service runs.
-            key = ServiceKeys.read(Path(self._launch.keys_file)).primary if self._launch.keys_file else None
-        except NaiadError:  # the key file is damaged: whoever replaces it will see
-            return False
-        return await ask_health(
-            address=HTTP_ADDRESS, port=self._state.port, key=key, timeout_s=self._launch.health.timeout_s
+            launch = Launch.read(self._directory / UPDATE_NAME)
+        except NaiadError as error:
+            self._log.event("E", error.message)
+            return
+        self.publish(latest=launch.generation, update_error=None)
+        self._log.event("I", f"Update: generation {launch.generation} starts beside generation {old.launch.generation}")
+        port = old.listener.getsockname()[1]
+        try:
+            listener = old.listener if launch.port in (None, port) else listen(launch.port)
+            new = self._prepare(launch, listener)
+        except OSError as error:
+            self._update_failed(launch, f"The service cannot listen on port {launch.port}: {error.strerror}")
+            return
+        cause = await self._start(new)
+        if cause is not None:
+            await new.stop()
+            if listener is not old.listener:
+                listener.close()
+            self._update_failed(launch, cause)
+            return
+        os.replace(self._directory / UPDATE_NAME, self._directory / LAUNCH_NAME)
+        self._generation = new
+        self.publish(
+            port=listener.getsockname()[1], scoring_path=launch.scoring_path, generation=launch.generation, error=None
+        )
+        self._generations_changed()
+        self._log.event("I", f"Update: generation {launch.generation} has taken over")
+        self._drain(old, close=old.listener if listener is not old.listener else None)
+
+    def _update_failed(self, launch: Launch, cause: str) -> None:
+        (self._directory / UPDATE_NAME).unlink(missing_ok=True)
+        shutil.rmtree(generation_folder(self._directory, launch.generation), ignore_errors=True)
+        self._log.event("E", f"Update failed, the service goes on as it was: {cause}")
+        self.publish(update_error=cause)
+
+    def _drain(self, old: Generation, *, close: socket.socket | None) -> None:
+        """Let an old generation answer what it has accepted, in the background."""
+
+        async def drain() -> None:
+            if close is not None:
+                close.close()
+            await old.stop()
+            self._log.event("I", f"Generation {old.launch.generation} has drained")
+            self._clean_up()
+
+        task = asyncio.create_task(drain())
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+    def _prepare(self, launch: Launch, listener: socket.socket) -> Generation:
+        return Generation(
+            launch,
+            listener=listener,
+            directory=self._directory,
+            log=self._log,
+            changed=self._generations_changed,
         )
 
-    async def _pause(self, delay_s: float, cause: str) -> None:
-        self._without_engine("restarting", cause, restarts=self._state.restarts + 1)
-        self._log.event("W", f"{cause}; it is started again in {delay_s:g} s")
-        kill_service_processes(self._directory)
+    def _generations_changed(self) -> None:
+        """Publish what is true of the generation that serves."""
+        generation = self._generation
+        if generation is None:
+            return
+        keepers = generation.keepers
+        changes: dict[str, Any] = {
+            "processes": {keeper.role: keeper.process for keeper in keepers if keeper.process is not None},
+            "metrics_port": generation.metrics_port,
+            "restarts": sum(keeper.restarts for keeper in keepers),
+            "healthy": all(keeper.healthy for keeper in keepers),
+            "ready_s": generation.ready_s,
+        }
+        if generation.ready_s is not None:
+            error = next((keeper.error for keeper in keepers if keeper.ready is None), None)
+            is_ready = all(keeper.ready is not None for keeper in keepers)
+            changes |= {"state": "running" if is_ready else "restarting", "error": error}
+        self.publish(**changes)
+
+    def _clean_up(self) -> None:
+        """Remove the folders of generations that nothing uses any more."""
+        if self._draining - {asyncio.current_task()} or self._generation is None:
+            return
+        for folder in older_generation_folders(self._directory, than=self._generation.launch.generation):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def _stop_all(self) -> None:
+        if self._generation is not None:
+            await self._generation.stop()
+        if self._draining:
+            await asyncio.wait(self._draining)
+
+    async def _watch_folder(self) -> None:
+        """Stop when somebody has removed the service by hand: nobody could stop it any more."""
         stop = asyncio.create_task(self._stop.wait())
-        await asyncio.wait((stop,), timeout=delay_s)
-        stop.cancel()
+        while not stop.done():
+            await asyncio.wait((stop,), timeout=self._launch.health.period_s)
+            if not self._directory.is_dir():
+                self._stop.set()
 
     def _failed(self, cause: str) -> int:
         kill_service_processes(self._directory)
         self._log.event("E", f"Service failed: {cause}")
-        self._without_engine("failed", cause)
+        self._end(cause)
         return 1
 
     def _stopped(self) -> int:
         kill_service_processes(self._directory)
         self._log.event("I", "Service stopped on request")
-        self._without_engine("failed", "The service was stopped: its supervisor was asked to end")
+        self._end("The service was stopped: its supervisor was asked to end")
         return 0
 
-    def _without_engine(self, state: State, cause: str, **changes: Any) -> None:
-        self.publish(state=state, engine=None, healthy=False, error=cause, **changes)
+    def _end(self, cause: str) -> None:
+        self._generation = None
+        self.publish(state="failed", processes={}, healthy=False, metrics_port=None, error=cause)
 
 
 def main(arguments: list[str]) -> int:
@@ -195,7 +256,7 @@ def main(arguments: list[str]) -> int:
     (argument,) = arguments
     directory = Path(argument).resolve()
     try:
-        launch = Launch.read(directory)
+        launch = Launch.read(directory / LAUNCH_NAME)
         lock = ProcessLock(supervisor_lock_path(directory))
     except NaiadError as error:
         sys.stderr.write(f"error: {error.message}\n")
@@ -220,7 +281,7 @@ def _run(supervisor: Supervisor, directory: Path) -> int:
         return asyncio.run(supervisor.run())
     except Exception as error:  # whatever it is, the state must tell
         traceback.print_exc()
-        supervisor.publish(state="failed", engine=None, healthy=False, error=f"The supervisor failed: {error!r}")
+        supervisor.publish(state="failed", processes={}, healthy=False, error=f"The supervisor failed: {error!r}")
         kill_service_processes(directory)
         return 1
 

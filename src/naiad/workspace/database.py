@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from naiad.errors import ConfigError, UnavailableError
 
-SCHEMA_REVISION: Final = "0002"
+SCHEMA_REVISION: Final = "0003"
 """The newest revision in `migrations/versions`: what this version of naiad reads and writes."""
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import string
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -55,18 +56,32 @@ class ServiceKeys:
 
     def write(self, path: Path) -> None:
         """Replace the file whole, readable for its owner only."""
-        document = json.dumps({"primaryKey": self.primary, "secondaryKey": self.secondary})
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(document)
-                file.flush()
-                os.fsync(file.fileno())
+        write_secret(path, json.dumps({"primaryKey": self.primary, "secondaryKey": self.secondary}))
+
+
+def write_secret(path: Path, text: str, *, keep: bool = False) -> None:
+    """Write a file whole, readable for its owner only.
+
+    Args:
+        path: the file.
+        text: what it is to hold.
+        keep: leave a file that is there already as it is.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if keep:
+            with suppress(FileExistsError):
+                os.link(temporary, path)
+        else:
             temporary.rename(path)
-            sync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def new_key() -> str:

@@ -20,7 +20,10 @@ from naiad.workspace.labels import check_labels, current_user, has_labels
 from naiad.workspace.model_rows import find_model
 from naiad.workspace.models import parse_id
 from naiad.workspace.tables import ServiceModelRow, ServiceRow
+from naiad.workspace.tokens import TOKEN_FILE, AccessToken, TokenSigner
 
+_KEYS_FILE: Final = "keys.json"
+_WORKSPACE_SECRET: Final = "token.key"  # noqa: S105 - a file's name
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -32,8 +35,11 @@ class Service:
         model_ids: ids `name:version` of the models that it serves.
         compute_type: where it runs: `Local`.
         auth_enabled: whether requests need a key.
+        token_auth_enabled: whether they need an access token instead.
         port: the port that was asked for; None to have one chosen.
         deployment: the deployment configuration as it was given.
+        inference: the entry script and its environment; None without one.
+        generation: counts what has served under this name.
         error: why the last deployment failed, when it did.
         created_time: aware, UTC; set by `ServiceRegistry.create`, like the three attributes after it.
     """
@@ -45,8 +51,11 @@ class Service:
     tags: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     auth_enabled: bool = False
+    token_auth_enabled: bool = False
     port: int | None = None
     deployment: Mapping[str, Any] = field(default_factory=dict)
+    inference: Mapping[str, Any] | None = None
+    generation: int = 1
     error: str | None = None
     created_time: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_time: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -61,8 +70,11 @@ class ServiceChanges(TypedDict, total=False):
     tags: Mapping[str, str]
     properties: Mapping[str, str]
     auth_enabled: bool
+    token_auth_enabled: bool
     port: int | None
     deployment: Mapping[str, Any]
+    inference: Mapping[str, Any] | None
+    generation: int
     error: str | None
 
 
@@ -119,8 +131,11 @@ class ServiceRegistry:
                     "tags": service.tags,
                     "properties": service.properties,
                     "auth_enabled": service.auth_enabled,
+                    "token_auth_enabled": service.token_auth_enabled,
                     "port": service.port,
                     "deployment": service.deployment,
+                    "inference": service.inference,
+                    "generation": service.generation,
                     "error": service.error,
                 },
             )
@@ -204,6 +219,34 @@ class ServiceRegistry:
         check_service_name(name)
         return self._folder / name
 
+    def access_file(self, service: Service) -> Path | None:
+        """The file against which the service's server is to check requests; None when it is open to all.
+
+        Args:
+            service: recorded, or about to be; its folder is there.
+        """
+        if service.auth_enabled:
+            return self.directory(service.name) / _KEYS_FILE
+        if not service.token_auth_enabled:
+            return None
+        file = self.directory(service.name) / TOKEN_FILE
+        self._signer(service.name).write(file)
+        return file
+
+    def issue_token(self, name: str) -> AccessToken:
+        """A new access token for the service.
+
+        Raises:
+            NotFoundError: when there is no such service.
+            InvalidArgumentError: when it does not take tokens.
+        """
+        if not self.get(name).token_auth_enabled:
+            raise InvalidArgumentError(
+                f"service '{name}' takes no access tokens",
+                hint="switch them on: naiad service update --token-auth-enabled true, or token_auth_enabled=True",
+            )
+        return self._signer(name).issue()
+
     def keys(self, name: str) -> ServiceKeys:
         """The service's keys.
 
@@ -219,7 +262,7 @@ class ServiceRegistry:
         Raises:
             NotFoundError: when there is no such service.
         """
-        return self.directory(self.get(name).name) / "keys.json"
+        return self.directory(self.get(name).name) / _KEYS_FILE
 
     def set_keys(self, name: str, keys: ServiceKeys) -> None:
         """Replace both keys; the running server follows at once.
@@ -241,17 +284,20 @@ class ServiceRegistry:
         key = new_key() if value is None else value
         # The write lock serialises two rotations, so that neither undoes the other.
         with self._database.write() as session:
-            file = self.directory(_find(session, name).name) / "keys.json"
+            file = self.directory(_find(session, name).name) / _KEYS_FILE
             keys = ServiceKeys.read(file)
             keys = replace(keys, primary=key) if which == "primary" else replace(keys, secondary=key)
             keys.write(file)
         return keys
 
+    def _signer(self, name: str) -> TokenSigner:
+        return TokenSigner.of_service(name, workspace_secret=self._folder.parent / _WORKSPACE_SECRET)
+
     def _make_folder(self, name: str) -> None:
         folder = self._folder / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (folder / "keys.json").exists():
-            ServiceKeys.generate().write(folder / "keys.json")
+        if not (folder / _KEYS_FILE).exists():
+            ServiceKeys.generate().write(folder / _KEYS_FILE)
 
 
 def check_service_name(name: str) -> None:
@@ -296,8 +342,11 @@ def _service(row: ServiceRow) -> Service:
         tags=row.tags,
         properties=row.properties,
         auth_enabled=row.auth_enabled,
+        token_auth_enabled=row.token_auth_enabled,
         port=row.port,
         deployment=row.deployment,
+        inference=row.inference,
+        generation=row.generation,
         error=row.error,
         created_time=row.created_time,
         updated_time=row.updated_time,

@@ -85,8 +85,11 @@ class ServiceRow(Base):
     updated_time: Mapped[datetime]
     created_by: Mapped[str]
     auth_enabled: Mapped[bool]
+    token_auth_enabled: Mapped[bool]
     port: Mapped[int | None]
     deployment: Mapped[dict[str, Any]]
+    inference: Mapped[dict[str, Any] | None]
+    generation: Mapped[int]
     error: Mapped[str | None]
     models: Mapped[list[ServiceModelRow]] = relationship(
         order_by="ServiceModelRow.position", cascade="all, delete-orphan", lazy="selectin"

@@ -10,7 +10,7 @@ import pytest
 from naiad.azureml.core import Workspace
 from naiad.azureml.core.webservice import webservice as webservice_module
 from naiad.errors import DeploymentError, NotFoundError
-from naiad.targets import deployment, scoring
+from naiad.targets import deployment, scoring, waiting
 from naiad.targets.deployment_config import LocalConfig
 from naiad.targets.status import ServiceStatus
 from naiad.workspace.services import Service
@@ -92,8 +92,9 @@ class FakeTarget:
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
     fake = FakeTarget()
-    for name in ("deploy", "wait_until_ready", "logs", "delete"):
+    for name in ("deploy", "logs", "delete"):
         monkeypatch.setattr(deployment, name, getattr(fake, name))
+    monkeypatch.setattr(waiting, "wait_until_ready", fake.wait_until_ready)
     monkeypatch.setattr(scoring, "run", fake.run)
     monkeypatch.setattr(webservice_module, "status", fake.status_of)
     return fake

@@ -78,7 +78,7 @@ def test_the_seeds_command_line(
     assert run(["ml", "model", "deploy", *words, "--overwrite"]) == 0
     assert deployments.asked[-1]["overwrite"]
     assert deployments.config.requires_key
-    expected = "Not applied on compute target local: containerResourceRequirements, gpuCores\na step\n"
+    expected = "Not applied on compute target local: gpuCores\na step\n"
     assert capsys.readouterr().err == expected
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from naiad.cli.main import run
-from naiad.targets import local_target
+from naiad.targets import local_target, plan
 from naiad.targets.deployment import deploy
 from naiad.targets.deployment_config import DeploymentConfig
 from naiad.workspace.workspace import Workspace
@@ -23,7 +23,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
     workspace = Workspace(tmp_path / ".naiad")
     monkeypatch.setenv("NAIAD_WORKSPACE", str(workspace.root))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(local_target, "engine_command", lambda *_, **__: (sys.executable, str(FAKE_ENGINE)))
+    monkeypatch.setattr(plan, "engine_command", lambda *_, **__: (sys.executable, str(FAKE_ENGINE)))
     for model in ("digits", "words"):
         (tmp_path / model / model / "1").mkdir(parents=True)
         (tmp_path / model / model / "1" / "model.onnx").touch()

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from naiad.targets import local_target
-from naiad.targets.launch import HealthPolicy, Launch, RestartPolicy
+from naiad.targets import plan
+from naiad.targets.launch import LAUNCH_NAME, HealthPolicy, Launch, ProcessPlan, RestartPolicy
 from naiad.targets.local_target import stop
 from naiad.targets.process import service_processes
 from naiad.targets.process_lock import read_holder, supervisor_lock_path
@@ -43,12 +43,14 @@ class SupervisedService:
         """Write the launch of a fake engine with these options and start its supervisor."""
         values: dict[str, Any] = {
             "name": "qa1",
-            "command": (*FAKE_ENGINE, *options),
+            "processes": (ProcessPlan("engine", (*FAKE_ENGINE, *options)),),
             "exit_timeout_s": 1,
             "health": HealthPolicy(period_s=0.1, timeout_s=0.5, failure_threshold=2),
             "restart": RestartPolicy(first_delay_s=0.05, stable_s=60, max_failures=3),
         }
-        Launch(**{**values, **changes}).write(self.directory)
+        if "command" in changes:
+            changes["processes"] = (ProcessPlan("engine", changes.pop("command")),)
+        Launch(**{**values, **changes}).write(self.directory / LAUNCH_NAME)
         command = [sys.executable, "-m", "naiad.targets.supervisor", str(self.directory)]
         return subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
 
@@ -114,5 +116,5 @@ def engine_options(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fake_command(name: str, **_: Any) -> tuple[str, ...]:
         return (*FAKE_ENGINE, *options)
 
-    monkeypatch.setattr(local_target, "engine_command", fake_command)
+    monkeypatch.setattr(plan, "engine_command", fake_command)
     return options

@@ -1,4 +1,4 @@
-"""An engine process as the supervisor knows it, with faults on demand: started like `naiad serve`, by path."""
+"""A process of a service as the supervisor knows it, with faults on demand: started like the real ones, by path."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+SHOWN = ("AML_", "AZUREML_", "NAIAD_ENGINE_", "SCORING_", "SERVICE_NAME", "WORKER_")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -19,7 +22,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        document = {"path": self.path, "authorization": self.headers["Authorization"], "body": body.decode()}
+        document = {
+            "path": self.path,
+            "authorization": self.headers["Authorization"],
+            "body": body.decode(),
+            "pid": os.getpid(),
+            "environment": {name: os.environ[name] for name in os.environ if name.startswith(SHOWN)},
+        }
         self._answer(json.dumps(document).encode())
 
     def _answer(self, body: bytes) -> None:
@@ -37,7 +46,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--http-port", type=int)
+    parser.add_argument("--http-fd", "--fd", type=int)
+    parser.add_argument("--grpc-port")
     parser.add_argument("--metrics-port")
     parser.add_argument("--ready-file", type=Path)
     parser.add_argument("--error", help="fail with this sentence")
@@ -65,10 +75,13 @@ def main() -> int:
         subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    server = ThreadingHTTPServer(("127.0.0.1", arguments.http_port), Handler)
+    listening = socket.socket(fileno=arguments.http_fd)
+    server = ThreadingHTTPServer(listening.getsockname(), Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listening
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     if not arguments.never_ready:
-        ready = {"http": server.server_address[1], "metrics": 0, "pid": os.getpid()}
+        ready = {"http": listening.getsockname()[1], "metrics": 0, "pid": os.getpid()}
         temporary = arguments.ready_file.with_suffix(".tmp")
         temporary.write_text(json.dumps(ready))
         temporary.rename(arguments.ready_file)

@@ -22,12 +22,13 @@ from naiad.errors import (
     UnsupportedError,
 )
 from naiad.targets import local_target
-from naiad.targets.deployment import delete, deploy, follow_logs, logs, wait_until_ready
+from naiad.targets.deployment import delete, deploy, follow_logs, logs
 from naiad.targets.deployment_config import DeploymentConfig
-from naiad.targets.launch import Launch
+from naiad.targets.launch import LAUNCH_NAME, Launch
 from naiad.targets.process import ProcessId, service_processes
 from naiad.targets.process_lock import changing
 from naiad.targets.status import ServiceStatus, serialize, status
+from naiad.targets.waiting import wait_until_ready
 from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace
 
@@ -65,9 +66,10 @@ def test_the_command_line_is_the_engines(workspace: Workspace, monkeypatch: pyte
     monkeypatch.setattr(local_target, "_start_supervisor", lambda _: None)
     deploy_qa(workspace, config=DeploymentConfig.local(auth_enabled=True), wait=False)
     directory = workspace.services.directory("qa1")
-    launch = Launch.read(directory)
+    launch = Launch.read(directory / LAUNCH_NAME)
+    (plan,) = launch.processes
     repository = workspace.models.triton_repository("repository:1")
-    assert launch.command[1:] == (
+    assert plan.command[1:] == (
         *("-m", "naiad", "serve", "--model-repository", str(repository), "--id", "qa1"),
         *("--http-address", "127.0.0.1", "--allow-metrics=true", "--exit-timeout-secs", "30"),
         *("--auth-keys", str(directory / "keys.json")),
@@ -294,7 +296,7 @@ def test_a_recycled_pid_in_the_records_is_left_alone(workspace: Workspace, engin
     stranger = {"pid": os.getpid(), "uptime_s": ProcessId.of(os.getpid()).uptime_s - 60}
     (directory / "supervisor.lock").write_text(json.dumps(stranger))
     state = json.loads((directory / "state.json").read_text())
-    (directory / "state.json").write_text(json.dumps({**state, "state": "running", "engine": stranger}))
+    (directory / "state.json").write_text(json.dumps({**state, "state": "running", "processes": {"engine": stranger}}))
     assert status(workspace, "qa1").state == "failed"
     assert delete(workspace, "qa1") is not None
 

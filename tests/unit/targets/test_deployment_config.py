@@ -35,7 +35,9 @@ def test_the_seeds_file_runs_here_when_told_to(tmp_path: Path) -> None:
     assert isinstance(config, AksConfig)
     local, ignored = config.on_target("local")
     assert (local.port, local.requires_key) == (None, True)
-    assert ignored == ("containerResourceRequirements", "gpuCores")
+    assert ignored == ("gpuCores",)
+    assert (local.container_resource_requirements.cpu, local.container_resource_requirements.memory_in_gb) == (1, 4)
+    assert local.router_codes
 
 
 def test_the_seeds_file_needs_a_target(tmp_path: Path) -> None:
@@ -74,10 +76,31 @@ def test_whether_requests_need_a_key(values: dict[str, Any], requires_key: bool)
 
 
 @pytest.mark.parametrize("key", ["tokenAuthEnabled", "aadAuthEnabled"])
-def test_protection_that_this_machine_lacks_is_refused(key: str) -> None:
-    with pytest.raises(UnsupportedError, match=f"{key} is not available on compute target local"):
-        check(computeType="aks", **{key: True}).on_target("local")
-    assert check(computeType="aks", **{key: False}).on_target("local")[1] == ()
+def test_tokens_take_the_place_of_keys(key: str) -> None:
+    local, ignored = check(computeType="aks", **{key: True}).on_target("local")
+    assert (local.requires_token, local.requires_key, ignored) == (True, False, ())
+    local, ignored = check(computeType="aks", **{key: False}).on_target("local")
+    assert (local.requires_token, local.requires_key, ignored) == (False, True, ())
+
+
+def test_limits_of_requests_apply_here() -> None:
+    limits = {"scoringTimeoutMs": 5, "maxConcurrentRequestsPerContainer": 6, "maxQueueWaitMs": 7}
+    local, ignored = check(computeType="aks", **limits).on_target("local")
+    assert (local.scoring_timeout_ms, local.max_concurrent_requests_per_container, local.max_queue_wait_ms) == (5, 6, 7)
+    assert ignored == ()
+
+
+def test_changes_are_merged_key_by_key() -> None:
+    local = DeploymentConfig.local(cpu_cores=2, memory_gb=1, auth_enabled=True, environment_variables={"A": "1"})
+    changed = local.merged({"containerResourceRequirements": {"cpu": 1}, "tokenAuthEnabled": True})
+    assert changed.container_resource_requirements.memory_in_gb == 1
+    assert changed.container_resource_requirements.cpu == 1
+    assert (changed.requires_key, changed.requires_token) == (False, True)
+    back = changed.merged({"authEnabled": True, "environmentVariables": {"B": "2"}})
+    assert (back.requires_key, back.requires_token) == (True, False)
+    assert back.environment_variables == {"A": "1", "B": "2"}
+    with pytest.raises(ConfigError, match="authEnabled and tokenAuthEnabled cannot both be true"):
+        local.merged({"authEnabled": True, "tokenAuthEnabled": True})
 
 
 def test_tls_is_refused_rather_than_left_out() -> None:

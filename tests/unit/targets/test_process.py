@@ -17,7 +17,7 @@ SLEEPER = [sys.executable, "-c", "import signal; print('up', flush=True); signal
 
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(SLEEPER, stdout=subprocess.PIPE, env=marked_environment(tmp_path))
+    process = subprocess.Popen(SLEEPER, stdout=subprocess.PIPE, env=marked_environment(tmp_path, part="1-engine"))
     assert process.stdout is not None
     with process:
         assert process.stdout.readline() == b"up\n"
@@ -59,6 +59,8 @@ def test_a_services_processes_are_found_by_their_mark(sleeper: subprocess.Popen[
     assert service_processes(tmp_path / "other") == []
     assert kill_service_processes(tmp_path / "other") == 0
     assert sleeper.poll() is None
+    assert [process.pid for process in service_processes(tmp_path, part="1-engine")] == [sleeper.pid]
+    assert kill_service_processes(tmp_path, part="1-workers") == 0
     assert kill_service_processes(tmp_path) == 1
     assert sleeper.wait(timeout=10) == -signal.SIGKILL
     assert kill_service_processes(tmp_path) == 0

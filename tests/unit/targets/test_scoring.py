@@ -16,6 +16,12 @@ from naiad.workspace.workspace import Workspace
 LOCAL = DeploymentConfig.local()
 
 
+def asked(answer: bytes) -> dict[str, str]:
+    """What the fake process says that it was asked."""
+    document = json.loads(answer)
+    return {name: document[name] for name in ("path", "authorization", "body")}
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     for name in ("words", "digits", ".hidden"):
@@ -41,7 +47,7 @@ def test_paths_of_models(repository: Path) -> None:
 
 def test_sends_the_request_with_the_key(workspace: Workspace, engine_options: list[str]) -> None:
     deploy(workspace, name="qa1", models=["repository"], config=DeploymentConfig.local(auth_enabled=True))
-    answer = json.loads(run(workspace, "qa1", b'{"inputs": []}'))
+    answer = asked(run(workspace, "qa1", b'{"inputs": []}'))
     key = workspace.services.keys("qa1").primary
     assert answer == {
         "path": "/v2/models/digits/infer",
@@ -55,7 +61,7 @@ def test_sends_the_request_with_the_key(workspace: Workspace, engine_options: li
 
 def test_an_open_service_gets_no_key(workspace: Workspace, engine_options: list[str]) -> None:
     deploy(workspace, name="qa1", models=["pair"], config=LOCAL)
-    answer = json.loads(run(workspace, "qa1", b"{}", model="words:1"))
+    answer = asked(run(workspace, "qa1", b"{}", model="words:1"))
     assert answer == {"path": "/v2/models/words/versions/1/infer", "authorization": None, "body": "{}"}
 
 

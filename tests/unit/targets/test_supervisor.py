@@ -26,9 +26,12 @@ def answers(port: int | None) -> bool:
         return bool(response.status == 200)
 
 
+def engine(state: ServiceState) -> ProcessId:
+    return state.processes["engine"]
+
+
 def engine_pid(state: ServiceState) -> int:
-    assert state.engine is not None
-    return state.engine.pid
+    return engine(state).pid
 
 
 def test_runs_an_engine_and_says_where(service: Any) -> None:
@@ -84,7 +87,7 @@ def test_a_killed_engine_is_restarted_on_its_port(service: Any) -> None:
     service.launch()
     before = service.wait_until(is_ready)
     os.kill(engine_pid(before), signal.SIGKILL)
-    after = service.wait_until(lambda state: is_ready(state) and state.engine != before.engine)
+    after = service.wait_until(lambda state: is_ready(state) and engine(state) != engine(before))
     assert after.port == before.port
     assert after.restarts == 1
     assert after.error is None
@@ -110,7 +113,7 @@ def test_processes_that_a_dead_engine_leaves_are_ended(service: Any) -> None:
     before = service.wait_until(is_ready)
     (child,) = psutil.Process(engine_pid(before)).children()
     os.kill(engine_pid(before), signal.SIGKILL)
-    service.wait_until(lambda state: is_ready(state) and state.engine != before.engine)
+    service.wait_until(lambda state: is_ready(state) and engine(state) != engine(before))
     assert child not in service_processes(service.directory)
 
 
@@ -119,7 +122,7 @@ def test_an_engine_that_hangs_is_unhealthy_and_then_replaced(service: Any) -> No
     before = service.wait_until(is_ready)
     os.kill(engine_pid(before), signal.SIGSTOP)
     service.wait_until(lambda state: not state.healthy)
-    after = service.wait_until(lambda state: is_ready(state) and state.engine != before.engine)
+    after = service.wait_until(lambda state: is_ready(state) and engine(state) != engine(before))
     assert after.port == before.port
     assert "gave no answer 2 times in a row" in service.log
 
@@ -128,10 +131,9 @@ def test_an_engine_that_hangs_is_unhealthy_and_then_replaced(service: Any) -> No
 def test_a_killed_supervisor_takes_its_engine_along(service: Any) -> None:
     service.launch()
     before = service.wait_until(is_ready)
-    engine, supervisor = before.engine, service.supervisor
-    assert engine is not None
+    supervisor = service.supervisor
     supervisor.kill()
-    assert engine.wait(timeout_s=10)
+    assert engine(before).wait(timeout_s=10)
     service.wait_for(lambda: status_of(service.directory).state == "failed")
     now = status_of(service.directory)
     assert now.error == (
@@ -232,5 +234,4 @@ def test_a_supervisor_whose_directory_is_removed_ends(service: Any) -> None:
     supervisor = ProcessId.of(service.supervisor.pid)
     service.directory.rename(service.directory.with_name("moved"))
     assert supervisor.wait(timeout_s=10)
-    assert state.engine is not None
-    assert state.engine.find() is None
+    assert engine(state).find() is None

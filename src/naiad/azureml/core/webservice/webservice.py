@@ -12,7 +12,7 @@ from naiad.azureml.core.workspace import Workspace, local_workspace
 from naiad.azureml.exceptions import UserErrorException, WebserviceException, translated
 from naiad.azureml.printing import accept_unused, say
 from naiad.errors import NaiadError, NotFoundError
-from naiad.targets import deployment, scoring
+from naiad.targets import deployment, scoring, waiting
 from naiad.targets.status import ServiceStatus, serialize, status
 from naiad.workspace.labels import changed_tags, extended_properties
 from naiad.workspace.services import Service, ServiceChanges
@@ -130,7 +130,7 @@ class Webservice:
             say("Checking container health...")
         limit = {} if timeout_sec is None else {"timeout_s": timeout_sec}
         try:
-            now = deployment.wait_until_ready(local_workspace(self.workspace), self.name, report=report, **limit)
+            now = waiting.wait_until_ready(local_workspace(self.workspace), self.name, report=report, **limit)
         except NaiadError as error:
             if show_output:
                 say(f"\nContainer Logs:\n{self.get_logs()}")

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from naiad.targets.engine_process import ask_health
+from naiad.targets.health import ask_health
 
 
 async def ask(answer: bytes | None, *, key: str | None = None) -> tuple[bool | None, bytes]:
@@ -28,7 +28,9 @@ async def ask(answer: bytes | None, *, key: str | None = None) -> tuple[bool | N
     server = await asyncio.start_server(engine, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        healthy = await ask_health(address="127.0.0.1", port=port, key=key, timeout_s=0.2 if answer is None else 10)
+        healthy = await ask_health(
+            address="127.0.0.1", port=port, path="/v2/health/ready", key=key, timeout_s=0.2 if answer is None else 10
+        )
         await done.wait()
     return healthy, bytes(asked)
 
@@ -59,4 +61,6 @@ def test_the_question_has_the_key_when_there_is_one() -> None:
 def test_nobody_there_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    assert asyncio.run(ask_health(address="127.0.0.1", port=port, key=None, timeout_s=10)) is None
+    assert (
+        asyncio.run(ask_health(address="127.0.0.1", port=port, path="/v2/health/ready", key=None, timeout_s=10)) is None
+    )

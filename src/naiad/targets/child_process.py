@@ -1,4 +1,4 @@
-"""One engine process, from its start to its end: its output, its readiness, its health, the cause of its death."""
+"""One process of a service, from its start to its end: its output, its readiness, the cause of its death."""
 
 from __future__ import annotations
 
@@ -7,44 +7,63 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import psutil
 
+from naiad.targets.launch import TITLES, ProcessPlan, Role
 from naiad.targets.process import ProcessId, marked_environment
 from naiad.targets.service_log import ServiceLog
 
-READY_NAME: Final = "ready.json"
+_SOCKET_OPTIONS: Final[Mapping[Role, Sequence[str]]] = {
+    "engine": ("--grpc-port", "0", "--metrics-port", "0", "--http-fd"),
+    "workers": ("--fd",),
+}
 _KEPT_LINES: Final = 200
 _SHOWN_LINES: Final = 20
 _CHUNK_BYTES: Final = 65536
 _MAX_LINE_BYTES: Final = 65536
 _MAX_PIPE_BYTES: Final = 1048576
 _PR_SET_PDEATHSIG: Final = 1
+_PR_CAPBSET_DROP: Final = 24
+_CAP_DAC_OVERRIDE: Final = 1
 
 
-class EngineProcess:
-    """A started engine. Its output goes to the service's log; the end of it is kept to tell why it died.
+class ChildProcess:
+    """A started process. Its output goes to the service's log; the end of it is kept to tell why it died.
 
     Attributes:
         id: which process it is.
+        title: what messages call it.
         started_s: when, on the monotonic clock.
         ended: done when the process has ended and its output is written.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, *, output: int, ready_file: Path, log: ServiceLog) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        *,
+        title: str,
+        output: int,
+        ready_file: Path,
+        log: ServiceLog,
+        label: str,
+    ) -> None:
         self._process = process
+        self._label = label.encode()
         self._output = output
         self._ready_file = ready_file
         self._log = log
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._rest = b""
+        self.title = title
         asyncio.get_running_loop().add_reader(output, self._copy_output)
         try:
             self.id = ProcessId.of(process.pid)
@@ -54,51 +73,68 @@ class EngineProcess:
         self.ended = asyncio.create_task(self._wait())
 
     @classmethod
-    async def start(cls, command: Sequence[str], *, port: int, directory: Path, log: ServiceLog) -> Self:
-        """Start the command with the options that differ from start to start.
+    async def start(
+        cls,
+        plan: ProcessPlan,
+        *,
+        listener: socket.socket,
+        directory: Path,
+        part: str,
+        log: ServiceLog,
+        label: str = "",
+        environment: Mapping[str, str] | None = None,
+        cores: Collection[int] = (),
+    ) -> Self:
+        """Start a process on a listening socket.
 
         Args:
-            command: the engine's command line.
-            port: where it must answer; 0 for any free port.
+            plan: what to start.
+            listener: where it answers; it inherits the socket.
             directory: the service's directory; the ready file is written there.
+            part: which part of the service it is.
             log: where its output goes.
+            label: what stands before each of its lines there.
+            environment: variables besides the plan's.
+            cores: the processors that it may use; all when empty.
 
         Raises:
             OSError: when the command cannot be started.
         """
-        ready_file = directory / READY_NAME
+        ready_file = directory / f"ready-{part}.json"
         ready_file.unlink(missing_ok=True)
-        options = ("--http-port", str(port), "--metrics-port", "0", "--ready-file", str(ready_file))
-        # A pipe of our own: asyncio's would keep a dead engine waiting for whatever else holds its end.
+        options = (*_SOCKET_OPTIONS[plan.role], str(listener.fileno()), "--ready-file", str(ready_file))
+        # A pipe of our own: asyncio's would keep a dead process waiting for whatever else holds its end.
         output, output_end = os.pipe()
         os.set_blocking(output, False)
         try:
             process = await asyncio.create_subprocess_exec(
-                *command,
+                *plan.command,
                 *options,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output_end,
                 stderr=asyncio.subprocess.STDOUT,
-                env=marked_environment(directory),
-                preexec_fn=_end_with_parent(os.getpid()),
+                cwd=plan.cwd,
+                env={**marked_environment(directory, part=part), **plan.environment, **(environment or {})},
+                pass_fds=(listener.fileno(),),
+                preexec_fn=_before_exec(os.getpid(), cores=cores, is_foreign=plan.role == "workers"),
             )
         except OSError:
             os.close(output)
             raise
         finally:
             os.close(output_end)
-        return cls(process, output=output, ready_file=ready_file, log=log)
+        return cls(process, title=TITLES[plan.role], output=output, ready_file=ready_file, log=log, label=label)
 
-    def ports(self) -> tuple[int, int] | None:
-        """The HTTP and the metrics port, told once when the engine is ready; None before."""
+    def ready(self) -> Mapping[str, Any] | None:
+        """What the process says of itself, told once when it is ready; None before."""
         try:
-            ready = json.loads(self._ready_file.read_bytes())
+            ready: dict[str, Any] = json.loads(self._ready_file.read_bytes())
         except FileNotFoundError:
             return None
         if ready["pid"] != self.id.pid:
             return None
         self._ready_file.unlink()
-        return int(ready["http"]), int(ready["metrics"])
+        return ready
 
     async def stop(self, *, timeout_s: float) -> None:
         """Ask the process to drain and end; after `timeout_s` end it."""
@@ -106,7 +142,9 @@ class EngineProcess:
             self._process.send_signal(signal.SIGTERM)
         await asyncio.wait((self.ended,), timeout=timeout_s)
         if not self.ended.done():
-            self._log.event("W", f"Engine (pid {self.id.pid}) still runs {timeout_s:g} s after SIGTERM: it is killed")
+            self._log.event(
+                "W", f"The {self.title} (pid {self.id.pid}) still runs {timeout_s:g} s after SIGTERM: it is killed"
+            )
             await self.kill()
 
     async def kill(self) -> None:
@@ -120,7 +158,7 @@ class EngineProcess:
         returncode, lines = self._process.returncode, list(self._lines)
         # What a signal ended said nothing about it, whatever it said before.
         told = _told(lines) if returncode is not None and returncode > 0 else None
-        return told or _how_it_ended(returncode, lines)
+        return told or _how_it_ended(self.title, returncode, lines)
 
     async def _wait(self) -> None:
         await self._process.wait()
@@ -148,14 +186,14 @@ class EngineProcess:
             self._keep(whole)
 
     def _keep(self, lines: bytes) -> None:
-        self._log.write(lines + b"\n")
+        self._log.write(b"".join(self._label + line + b"\n" for line in lines.split(b"\n")))
         self._lines.extend(lines.decode(errors="replace").splitlines()[-_KEPT_LINES:])
 
 
 def _told(lines: Sequence[str]) -> str | None:
     """The sentence after the last `error:`, of one or more lines.
 
-    The hint that may follow is about the engine's own command line, which is not the deployment's.
+    The hint that may follow is about the process's own command line, which is not the deployment's.
     """
     starts = [index for index, line in enumerate(lines) if line.startswith("error: ")]
     if not starts:
@@ -164,18 +202,25 @@ def _told(lines: Sequence[str]) -> str | None:
     return error.strip()
 
 
-def _how_it_ended(returncode: int | None, lines: list[str]) -> str:
+def _how_it_ended(title: str, returncode: int | None, lines: list[str]) -> str:
     if returncode is not None and returncode < 0:
         names = {number.value: number.name for number in signal.Signals}
-        how = f"The engine was killed by {names.get(-returncode, f'signal {-returncode}')}"
+        how = f"The {title} was killed by {names.get(-returncode, f'signal {-returncode}')}"
     else:
-        how = f"The engine exited with code {returncode}"
+        how = f"The {title} exited with code {returncode}"
     shown = "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
     return f"{how}; its last lines were:\n{shown}" if shown else f"{how} without a word"
 
 
-def _end_with_parent(parent: int) -> Callable[[], None] | None:
-    """What the child does before it becomes the engine, so that it drains and ends when the supervisor is killed."""
+def _before_exec(parent: int, *, cores: Collection[int], is_foreign: bool) -> Callable[[], None] | None:
+    """What the child does before it becomes the command.
+
+    Args:
+        parent: the supervisor; the child is told to end when that is killed.
+        cores: the processors that it may use; all when empty.
+        is_foreign: whether it runs a user's code, which shall not write to the registry's read-only files even when
+            the user is root.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -184,38 +229,9 @@ def _end_with_parent(parent: int) -> Callable[[], None] | None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         if os.getppid() != parent:  # it died before the kernel was asked
             os._exit(1)
+        if is_foreign:
+            prctl(_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0)
+        if cores:
+            os.sched_setaffinity(0, cores)
 
     return before_exec
-
-
-async def ask_health(*, address: str, port: int, key: str | None, timeout_s: float) -> bool | None:
-    """Ask `/v2/health/ready`.
-
-    Args:
-        address: the engine's.
-        port: the engine's HTTP port.
-        key: a key, when requests need one.
-        timeout_s: how long the answer may take.
-
-    Returns:
-        Whether the engine says that it is ready; None when nothing came from it at all.
-    """
-    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-    request = f"GET /v2/health/ready HTTP/1.1\r\nHost: {address}:{port}\r\n{authorization}Connection: close\r\n\r\n"
-    try:
-        async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_connection(address, port)
-            try:
-                writer.write(request.encode())
-                status_line = await reader.readline()
-            finally:
-                writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-    except ConnectionResetError:  # somebody accepted, and hung up
-        return False
-    except (OSError, TimeoutError, ValueError):
-        return None
-    parts = status_line.split()
-    # 401: the keys have just been replaced, and the engine has not read them yet.
-    return parts[1] in (b"200", b"401") if len(parts) > 1 else False
