@@ -1,4 +1,4 @@
-"""The real Triton: a virtual environment of its own with the wheel that carries the server, made on first use.
+"""The real servers: each in a virtual environment of its own, made on first use.
 
 The `nvidia-pytriton` wheel holds the tritonserver binary, its libraries, the Python backend and a stub binary for each
 version of Python. It needs an older numpy than naiad does, hence an environment of its own.
@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).with_name("requirements-triton.txt")
-ENVIRONMENT = REQUIREMENTS.parent.parent / ".venv-triton"
+_HERE = Path(__file__).parent
+TRITON_REQUIREMENTS = _HERE / "requirements-triton.txt"
+TRITON_ENVIRONMENT = _HERE.parent / ".venv-triton"
+AZUREML_REQUIREMENTS = _HERE / "requirements-azureml.txt"
+AZUREML_ENVIRONMENT = _HERE.parent / ".venv-azureml"
 
 
 class InstallationError(RuntimeError):
-    """The real Triton cannot be installed or started on this machine; the message says what is missing."""
+    """A real server cannot be installed or started on this machine; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +87,41 @@ def install(*, say: Callable[[str], None]) -> TritonInstallation:
         raise InstallationError(
             f"Triton's Python backend needs a shared libpython, and {sys.executable} was built without one"
         )
-    stamp = ENVIRONMENT / ".installed"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        say(f"installing the real Triton ({REQUIREMENTS.name}, about 100 MB) into {ENVIRONMENT.name}/, this once")
-        uv = _uv()
-        _run(uv, "venv", "--clear", "--python", sys.executable, str(ENVIRONMENT))
-        # --no-deps: the wheel's own client and proxy, and what they pull in, are not used.
-        python = str(ENVIRONMENT / "bin" / "python")
-        _run(uv, "pip", "install", "--no-deps", "--python", python, "--requirement", str(REQUIREMENTS))
-        stamp.write_text(wanted)
-    site_packages = next(ENVIRONMENT.glob("lib/python*/site-packages"))
-    installation = TritonInstallation(ENVIRONMENT, site_packages, libpython_folder)
+    # --no-deps: the wheel's own client and proxy, and what they pull in, are not used.
+    _make(TRITON_ENVIRONMENT, TRITON_REQUIREMENTS, "--no-deps", what="the real Triton, about 100 MB", say=say)
+    site_packages = next(TRITON_ENVIRONMENT.glob("lib/python*/site-packages"))
+    installation = TritonInstallation(TRITON_ENVIRONMENT, site_packages, libpython_folder)
     if not installation.stub.is_file():
         raise InstallationError(f"the wheel has no Python backend stub for Python {sys.version.split()[0]}")
     return installation
+
+
+def install_azureml(*, say: Callable[[str], None]) -> Path:
+    """Make the environment of Azure ML's entry-script host unless it is there and up to date.
+
+    Args:
+        say: is told, in one sentence, what takes long.
+
+    Returns:
+        Its Python; the server is `python -m azureml_inference_server_http`.
+
+    Raises:
+        InstallationError: it cannot be had.
+    """
+    _make(AZUREML_ENVIRONMENT, AZUREML_REQUIREMENTS, what="Azure ML's entry-script host, about 60 MB", say=say)
+    return AZUREML_ENVIRONMENT / "bin" / "python"
+
+
+def _make(environment: Path, requirements: Path, *options: str, what: str, say: Callable[[str], None]) -> None:
+    stamp = environment / ".installed"
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    say(f"installing {what} ({requirements.name}), into {environment.name}/, this once")
+    uv, python = _uv(), str(environment / "bin" / "python")
+    _run(uv, "venv", "--clear", "--python", sys.executable, str(environment))
+    _run(uv, "pip", "install", *options, "--python", python, "--requirement", str(requirements))
+    stamp.write_text(wanted)
 
 
 def _uv() -> str:
