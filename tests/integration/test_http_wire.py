@@ -132,7 +132,7 @@ def test_what_follows_a_close_is_no_trouble(server: Server) -> None:
     [
         (b"GARBAGE\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n", 400),
         (request_bytes("GET", "/" + "a" * 20_000), 431),
         (b"GET /" + b"a" * 20_000, 431),
         (request_bytes("POST", INFER, headers=["Content-Length: 5", CHUNKED]), 400),

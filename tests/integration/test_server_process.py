@@ -57,9 +57,15 @@ class TestStarting:
     def test_the_ready_file_says_where(self, models: Path, tmp_path: Path) -> None:
         with running(models, directory=tmp_path) as server:
             ports = json.loads((tmp_path / "ready.json").read_text(encoding="utf-8"))
-            assert ports == {"http": server.http_port, "metrics": server.metrics_port, "pid": server.process.pid}
+            assert ports == {
+                "http": server.http_port,
+                "grpc": server.grpc_port,
+                "metrics": server.metrics_port,
+                "pid": server.process.pid,
+            }
             assert "successfully loaded 'tiny' version 1" in server.log
             assert f"Started HTTPService at 127.0.0.1:{server.http_port}" in server.log
+            assert f"Started GRPCInferenceService at 127.0.0.1:{server.grpc_port}" in server.log
         assert server.process.returncode == 0
         assert "Traceback" not in server.log
 
@@ -86,10 +92,11 @@ class TestStarting:
         assert "--model-repository must be specified" in output
         assert "Traceback" not in output
 
-    def test_a_port_that_somebody_has(self, models: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("flag", ["--http-port", "--grpc-port", "--metrics-port"])
+    def test_a_port_that_somebody_has(self, models: Path, tmp_path: Path, flag: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            status, output = fails_to_start(models, f"--metrics-port={port}", directory=tmp_path)
+            status, output = fails_to_start(models, f"{flag}={port}", directory=tmp_path)
         assert status == 1
         assert f"Socket '127.0.0.1:{port}' already in use" in output
         assert "Traceback" not in output
@@ -221,7 +228,11 @@ class TestStopping:
                 server.signal(signal.SIGKILL)
                 assert server.wait() == -signal.SIGKILL
                 assert connection.is_closed()
-            flags = (f"--http-port={server.http_port}", f"--metrics-port={server.metrics_port}")
+            flags = (
+                f"--http-port={server.http_port}",
+                f"--grpc-port={server.grpc_port}",
+                f"--metrics-port={server.metrics_port}",
+            )
             with running(models, *flags, directory=tmp_path / "second") as again:
                 assert again.ask("POST", INFER, ROW).status == 200
 

@@ -36,14 +36,14 @@ class TestFile:
     def test_everything_from_a_file(self, models: Path, tmp_path: Path) -> None:
         (tmp_path / "serve.yaml").write_text(
             f"model-repository: [{models}]\nid: from-the-file\nmodel_control_mode: explicit\nload-model: [tiny]\n"
-            "http-max-header-size: 300\ngrpc-port: 8001\n",
+            "http-max-header-size: 300\nsagemaker-port: 8080\n",
             encoding="utf-8",
         )
         with running(None, f"--config={tmp_path / 'serve.yaml'}", directory=tmp_path) as server:
             assert server.ask("GET", "/v2").json["name"] == "from-the-file"
             assert server.ask("GET", "/v2/models").json == {"models": ["tiny"]}
             assert server.ask("GET", "/v2", headers=("x: " + "y" * 300,)).status == 431
-            assert '"--grpc-port has no effect: this version of naiad does not serve gRPC"' in server.log
+            assert '"--sagemaker-port has no effect: naiad does not speak SageMaker\'s protocol"' in server.log
 
     def test_a_fault_in_it(self, models: Path, tmp_path: Path) -> None:
         (tmp_path / "serve.yaml").write_text("http-prot: 1\n", encoding="utf-8")
@@ -92,7 +92,7 @@ class TestLog:
         assert log == "error: unable to write the log file '/nowhere/naiad.log': No such file or directory\n"
 
     def test_only_warnings(self, models: Path, tmp_path: Path) -> None:
-        with running(models, "--log-info=false", "--allow-grpc=true", directory=tmp_path) as server:
+        with running(models, "--log-info=false", "--allow-gpu-metrics=true", directory=tmp_path) as server:
             server.ask("GET", "/v2")
             assert [line[0] for line in server.log.splitlines()] == ["W"]
 

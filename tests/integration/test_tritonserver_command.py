@@ -32,7 +32,8 @@ def test_a_command_line_of_tritonservers(models: Path, tmp_path: Path) -> None:
         "--load-model=*",
         "--strict-model-config=false",
         "--http-thread-count=64",
-        "--grpc-port=8001",
+        "--grpc-infer-thread-count=8",
+        "--sagemaker-port=8080",
         "--log-verbose",
         "0",
         "--cuda-memory-pool-byte-size=0:67108864",
@@ -45,7 +46,7 @@ def test_a_command_line_of_tritonservers(models: Path, tmp_path: Path) -> None:
         assert server.ask("GET", "/v2/models/tiny/ready").status == 200
         warnings = re.findall(r'^W.*\] "(.*)"$', server.log, re.MULTILINE)
         assert warnings == [
-            "--grpc-port has no effect: this version of naiad does not serve gRPC",
+            "--sagemaker-port has no effect: naiad does not speak SageMaker's protocol",
             "--tensorflow-version has no effect: naiad does not know it",
         ]
         note = "tritonserver's defaults, which are not naiad's: --http-address=0.0.0.0 --id=triton"

@@ -91,7 +91,7 @@ def spawn(
     ready_path.unlink(missing_ok=True)
     command = [sys.executable, *program, "--ready-file", str(ready_path)]
     given = {flag.partition("=")[0] for flag in flags}
-    command += [f"{flag}=0" for flag in ("--http-port", "--metrics-port") if flag not in given]
+    command += [f"{flag}=0" for flag in ("--http-port", "--grpc-port", "--metrics-port") if flag not in given]
     command += ([str(repository)] if repository is not None else []) + list(flags)
     with log_path.open("wb") as log:
         process = subprocess.Popen(

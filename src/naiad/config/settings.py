@@ -94,6 +94,7 @@ def read_settings(
         for setting in SETTINGS
     }
     check_restricted_apis(values["http_restricted_api"])
+    check_restricted_apis(values["grpc_restricted_protocol"])
     _check_ports(values)
     differing = [
         f"--{setting.name}={values[setting.attribute]}"
@@ -166,9 +167,14 @@ def _read_variables(environment: Mapping[str, str]) -> GivenSettings:
 
 
 def _check_ports(values: Mapping[str, Any]) -> None:
-    """One port cannot serve HTTP and metrics (triton.md §7)."""
-    address, port = values["http_address"], values["http_port"]
-    same = (values["metrics_address"] or address, values["metrics_port"]) == (address, port)
-    if same and port and values["allow_http"] and values["allow_metrics"]:
-        what = "HTTP requests and metrics requests at the same address and port"
-        raise UsageError(f"The server cannot listen to {what} {address}:{port}")
+    """One port can serve HTTP and gRPC, but neither and metrics (triton.md §7)."""
+    http = (values["http_address"], values["http_port"])
+    grpc = (values["grpc_address"] or values["http_address"], values["grpc_port"])
+    metrics = (values["metrics_address"] or values["http_address"], values["metrics_port"])
+    for what, place, allowed in (("HTTP", http, values["allow_http"]), ("GRPC", grpc, values["allow_grpc"])):
+        if place == metrics and place[1] and allowed and values["allow_metrics"]:
+            address, port = place
+            raise UsageError(
+                f"The server cannot listen to {what} requests and metrics requests at the same address and port "
+                f"{address}:{port}"
+            )

@@ -13,6 +13,7 @@ from naiad.config.setting import (
     BOOLEAN,
     COUNT,
     FILE_STEM,
+    MILLISECONDS,
     PORT,
     POSITIVE,
     SECONDS,
@@ -26,6 +27,7 @@ from naiad.config.trace_config import parse_trace_option
 
 MODELS: Final = "Models"
 HTTP: Final = "HTTP"
+GRPC: Final = "gRPC"
 METRICS: Final = "Metrics"
 LOGGING: Final = "Logging"
 TRACING: Final = "Tracing"
@@ -146,6 +148,9 @@ SETTINGS: Final = (
     ),
     Setting("http-max-header-size", POSITIVE, 1 << 14, "Bytes of the largest request head.", HTTP),
     Setting("http-max-connections", POSITIVE, 10_000, "Connections that may be open at a time.", HTTP),
+    Setting(
+        "http-max-streams", POSITIVE, 1024, "Requests that one connection of HTTP/2 may have open at a time.", HTTP
+    ),
     Setting("http-receive-timeout-secs", SECONDS, 60.0, "The longest a request may take to arrive.", HTTP),
     Setting("http-idle-timeout-secs", SECONDS, 600.0, "The longest pause between two requests.", HTTP),
     Setting(
@@ -165,6 +170,11 @@ SETTINGS: Final = (
         HTTP,
         repeats=True,
     ),
+    Setting("http-use-ssl", BOOLEAN, False, "Speak TLS on the HTTP port.", HTTP),
+    Setting("http-use-ssl-mutual", BOOLEAN, False, "Take only clients with a certificate, too.", HTTP),
+    Setting("http-server-cert", TEXT, None, "A PEM file with the server's certificate and those above it.", HTTP),
+    Setting("http-server-key", TEXT, None, "A PEM file with the certificate's private key.", HTTP),
+    Setting("http-root-cert", TEXT, None, "A PEM file with the authorities of clients' certificates.", HTTP),
     Setting(
         "allow-client-shm",
         BOOLEAN,
@@ -173,9 +183,88 @@ SETTINGS: Final = (
         "server's user can open.",
         HTTP,
     ),
+    Setting("allow-grpc", BOOLEAN, True, "Serve gRPC, on the HTTP port as well as on its own.", GRPC),
+    Setting("grpc-address", TEXT, None, "The address of the gRPC port; --http-address when not given.", GRPC),
+    Setting(
+        "grpc-port",
+        PORT,
+        8001,
+        "The port of gRPC; 0 for any that is free, and the port of HTTP for that one alone.",
+        GRPC,
+    ),
+    Setting("reuse-grpc-port", BOOLEAN, False, "Share the port with other servers that have this setting too.", GRPC),
+    Setting(
+        "grpc-restricted-protocol",
+        _RESTRICTED_API,
+        (),
+        "As --http-restricted-api, for calls: the metadata's name is the header's behind triton-grpc-protocol-.",
+        GRPC,
+        repeats=True,
+    ),
+    Setting(
+        "grpc-infer-response-compression-level",
+        choice("none", "low", "medium", "high"),
+        "none",
+        "How hard to compress answers to clients that accept compressed ones.",
+        GRPC,
+    ),
+    Setting("grpc-use-ssl", BOOLEAN, False, "Speak TLS on the gRPC port.", GRPC),
+    Setting("grpc-use-ssl-mutual", BOOLEAN, False, "Take only clients with a certificate, too.", GRPC),
+    Setting("grpc-server-cert", TEXT, None, "A PEM file with the server's certificate and those above it.", GRPC),
+    Setting("grpc-server-key", TEXT, None, "A PEM file with the certificate's private key.", GRPC),
+    Setting("grpc-root-cert", TEXT, None, "A PEM file with the authorities of clients' certificates.", GRPC),
+    Setting(
+        "grpc-keepalive-time",
+        MILLISECONDS,
+        7_200_000,
+        "Silence after which a client with calls under way is asked whether it is there.",
+        GRPC,
+    ),
+    Setting("grpc-keepalive-timeout", MILLISECONDS, 20_000, "How long it has to answer.", GRPC),
+    Setting(
+        "grpc-keepalive-permit-without-calls",
+        BOOLEAN,
+        False,
+        "Pings make sense without calls under way, too, either way.",
+        GRPC,
+    ),
+    Setting(
+        "grpc-http2-min-recv-ping-interval-without-data",
+        MILLISECONDS,
+        300_000,
+        "How often a client may ping with nothing else going on.",
+        GRPC,
+    ),
+    Setting(
+        "grpc-http2-max-ping-strikes",
+        COUNT,
+        2,
+        "How many pings too many a client is allowed before its connection is closed; 0 for any number.",
+        GRPC,
+    ),
+    Setting(
+        "grpc-max-connection-age",
+        MILLISECONDS,
+        None,
+        "Connections end after this, give or take a tenth; never when not given.",
+        GRPC,
+    ),
+    Setting(
+        "grpc-max-connection-age-grace",
+        MILLISECONDS,
+        None,
+        "How much longer calls on such a connection may take; as long as they like when not given.",
+        GRPC,
+    ),
     Setting("allow-metrics", BOOLEAN, True, "Serve Prometheus metrics.", METRICS),
     Setting("metrics-address", TEXT, None, "The address of the metrics port; --http-address when not given.", METRICS),
-    Setting("metrics-port", PORT, 8002, "The port of GET /metrics; 0 for any that is free.", METRICS),
+    Setting(
+        "metrics-port",
+        PORT,
+        8002,
+        "The port of GET /metrics, which the HTTP port answers too; 0 for any that is free.",
+        METRICS,
+    ),
     Setting("log-verbose", VERBOSITY, 0, "1 and above: log more.", LOGGING),
     Setting("log-info", BOOLEAN, True, "Log what happens.", LOGGING),
     Setting("log-warning", BOOLEAN, True, "Log warnings.", LOGGING),

@@ -110,6 +110,10 @@ class MetricsRoutes:
             raise NotFoundError("Not Found")
         if head.method != "GET":
             raise MethodNotAllowedError("Method Not Allowed")
+        return self.metrics()
+
+    def metrics(self, name: str = "", version: str = "", body: bytes | memoryview = b"") -> Response:
+        """Answer `GET /metrics`, on whichever port; a path without name and version takes no notice of a body."""
         return Response(200, render_metrics(list(self._engine.ready_models())).encode(), _CONTENT_TYPE)
 
 

@@ -23,17 +23,16 @@ from naiad.engine.shared_memory import SharedMemory
 from naiad.engine.tracing import Tracing
 from naiad.errors import InternalError, NaiadError, UsageError
 from naiad.repository.location import FetchSettings, open_repository
-from naiad.server.auth import KeyRing
-from naiad.server.http_server import HttpServer, Limits, adopt, bind
+from naiad.server.grpc_service import RESTRICTED_PREFIX, InferenceService
 from naiad.server.log import LogFormat, LogSettings, ServerLog
 from naiad.server.logging_views import LoggingViews
 from naiad.server.metrics import MetricsRoutes
 from naiad.server.model_control import ControlMode, ModelControl
+from naiad.server.ports import server_ports
 from naiad.server.restricted import Restrictions
 from naiad.server.shared_memory_views import SharedMemoryViews
 from naiad.server.startup_table import model_table
 from naiad.server.trace_views import TraceViews
-from naiad.server.v2_routes import V2Routes
 from naiad.server.views import Views
 
 logger = logging.getLogger(__name__)
@@ -117,17 +116,6 @@ class Server:
             load_threads=settings.model_load_thread_count,
             loaded=self._tracing.attach,
         )
-        limits = Limits(
-            max_head_bytes=settings.http_max_header_size,
-            max_input_bytes=settings.http_max_input_size,
-            max_body_bytes=settings.http_max_body_size,
-            max_receiving_bytes=settings.http_max_receiving_size,
-            max_connections=settings.http_max_connections,
-            receive_timeout_s=settings.http_receive_timeout_secs,
-            idle_timeout_s=settings.http_idle_timeout_secs,
-        )
-        keys = KeyRing(Path(settings.auth_keys)) if settings.auth_keys else None
-        restrictions = Restrictions(settings.http_restricted_api)
         self._control = ModelControl(
             self._engine,
             ControlMode(settings.model_control_mode),
@@ -143,10 +131,8 @@ class Server:
             logging=LoggingViews(log, changed=self._follow_log),
             trace=TraceViews(self._tracing, self._engine),
         )
-        routes = V2Routes(views, max_input_bytes=settings.http_max_input_size, restrictions=restrictions)
-        check_access = routes.check_access if restrictions else None
-        self._http = HttpServer(routes.handle, limits=limits, keys=keys, check_access=check_access)
-        self._metrics = HttpServer(MetricsRoutes(self._engine).handle, limits=limits, keys=keys)
+        self._calls = _inference_service(settings, views) if settings.allow_grpc else None
+        self._ports = server_ports(settings, views, MetricsRoutes(self._engine), self._calls)
         self._follow_log()
 
     async def run(self) -> None:
@@ -156,16 +142,7 @@ class Server:
             NaiadError: it could not start.
         """
         settings = self._settings
-        http_socket = metrics_socket = None
-        if settings.allow_http:
-            http_socket = (
-                bind(settings.http_address, settings.http_port, shared=settings.reuse_http_port)
-                if settings.http_fd is None
-                else adopt(settings.http_fd)
-            )
-        metrics_address = settings.metrics_address or settings.http_address
-        if settings.allow_metrics:
-            metrics_socket = bind(metrics_address, settings.metrics_port)
+        taken = [port.take() for port in self._ports]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -176,22 +153,17 @@ class Server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
-        ports = {"pid": os.getpid()}
-        if http_socket is not None:
-            await self._http.listen(http_socket)
-            ports["http"] = http_socket.getsockname()[1]
-            logger.info("Started HTTPService at %s:%d", settings.http_address, ports["http"])
-        if metrics_socket is not None:
-            await self._metrics.listen(metrics_socket)
-            ports["metrics"] = metrics_socket.getsockname()[1]
-            logger.info("Started Metrics Service at %s:%d", metrics_address, ports["metrics"])
+        numbers = {"pid": os.getpid()}
+        for port, bound in zip(self._ports, taken, strict=True):
+            numbers |= await port.answer(bound)
         if settings.ready_file:
-            _write_atomically(Path(settings.ready_file), json.dumps(ports))
+            _write_atomically(Path(settings.ready_file), json.dumps(numbers))
         await self._stop.wait()
         await self._drain()
 
     def _follow_log(self) -> None:
-        self._http.log_requests(self._log.settings.verbose_level > 0)
+        for port in self._ports:
+            port.server.log_requests(self._log.settings.verbose_level > 0)
 
     async def _load(self) -> bool:
         """Load all models; False when told to stop meanwhile."""
@@ -214,22 +186,30 @@ class Server:
         timeout_s = self._settings.exit_timeout_secs
         logger.info("stopping: waiting up to %d s for requests that are being answered", timeout_s)
         await self._control.stop()
-        self._http.stop_accepting()
-        self._metrics.stop_accepting()
+        if self._calls is not None:
+            self._calls.stop()
+        for port in self._ports:
+            port.server.stop_accepting()
         try:
             async with asyncio.timeout(timeout_s):
-                await self._http.drained()
+                for port in self._ports:
+                    await port.server.drained()
                 await self._engine.close()
         except TimeoutError:
             logger.warning("Exit timeout expired. Exiting immediately.")
             self._engine.abandon()
             self.is_overdue = True
         await asyncio.to_thread(self._tracing.close)
-        self._http.close()
-        self._metrics.close()
+        for port in self._ports:
+            port.server.close()
         for repository in self._repositories:
             repository.close()
         logger.info("stopped")
+
+
+def _inference_service(settings: Settings, views: Views) -> InferenceService:
+    restrictions = Restrictions(settings.grpc_restricted_protocol, what="protocol", prefix=RESTRICTED_PREFIX)
+    return InferenceService(views, restrictions)
 
 
 def _log_settings(settings: Settings) -> LogSettings:

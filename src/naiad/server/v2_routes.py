@@ -44,9 +44,12 @@ class V2Routes:
         views: what is answered, besides inferences.
         max_input_bytes: the largest JSON and raw tensor (--http-max-input-size).
         restrictions: the headers that some categories of routes need.
+        metrics: answers `GET /metrics`, when that is answered on this port too.
     """
 
-    def __init__(self, views: Views, *, max_input_bytes: int, restrictions: Restrictions) -> None:
+    def __init__(
+        self, views: Views, *, max_input_bytes: int, restrictions: Restrictions, metrics: View | None = None
+    ) -> None:
         self._engine = views.engine
         self._shared = views.shared.memory
         self._max_input_bytes = max_input_bytes
@@ -78,6 +81,7 @@ class V2Routes:
                 ("model-repository", "POST", _REPOSITORY + "/index", http.index),
                 ("model-repository", "POST", _REPOSITORY + "/models/(?P<name>[^/]+)/load", http.load),
                 ("model-repository", "POST", _REPOSITORY + "/models/(?P<name>[^/]+)/unload", http.unload),
+                *([("statistics", "GET", "/metrics", metrics)] if metrics else []),
             )
         ]
         self._tasks: set[asyncio.Task[None]] = set()

@@ -53,6 +53,17 @@ TRITON_DEFAULTS = {
     "log_warning": True,
     "log_error": True,
     "log_format": "default",
+    "allow_grpc": True,
+    "grpc_port": 8001,
+    "reuse_grpc_port": False,
+    "grpc_use_ssl": False,
+    "grpc_use_ssl_mutual": False,
+    "grpc_infer_response_compression_level": "none",
+    "grpc_keepalive_time": 7200000,
+    "grpc_keepalive_timeout": 20000,
+    "grpc_keepalive_permit_without_calls": False,
+    "grpc_http2_min_recv_ping_interval_without_data": 300000,
+    "grpc_http2_max_ping_strikes": 2,
     "allow_metrics": True,
     "metrics_port": 8002,
     "allow_client_shm": False,
@@ -229,10 +240,20 @@ class TestContradictions:
         ):
             serve("--http-port=7", "--metrics-port=7")
 
+    def test_metrics_at_the_port_of_grpc(self) -> None:
+        with pytest.raises(
+            UsageError,
+            match=r"^The server cannot listen to GRPC requests and metrics requests at the same address and port 127",
+        ):
+            serve("--grpc-port=7", "--metrics-port=7")
+
     @pytest.mark.parametrize(
         "arguments",
         [
-            ["--http-port=0", "--metrics-port=0"],
+            ["--http-port=0", "--grpc-port=0", "--metrics-port=0"],
+            ["--http-port=7", "--grpc-port=7"],
+            ["--grpc-port=7", "--metrics-port=7", "--allow-grpc=false"],
+            ["--grpc-port=7", "--metrics-port=7", "--grpc-address=127.0.0.2"],
             ["--http-port=7", "--metrics-port=7", "--metrics-address=127.0.0.2"],
             ["--http-port=7", "--metrics-port=7", "--allow-metrics=false"],
             ["--http-port=7", "--metrics-port=7", "--allow-http=false"],
@@ -247,6 +268,10 @@ class TestContradictions:
             UsageError, match=r"^restricted api 'health' can not be specified in multiple config groups$"
         ):
             serve("--http-restricted-api=health:a=b", f"--http-restricted-api={second}")
+        with pytest.raises(UsageError, match=r"^restricted api 'health' "):
+            serve("--grpc-restricted-protocol=health:a=b", f"--grpc-restricted-protocol={second}")
+        both = serve("--http-restricted-api=health:a=b", "--grpc-restricted-protocol=health:a=b")
+        assert both.grpc_restricted_protocol == both.http_restricted_api
 
 
 class TestTritonserver:
@@ -273,13 +298,13 @@ class TestTritonserver:
     @pytest.mark.parametrize(
         ("arguments", "warnings"),
         [
-            (["--allow-grpc=false"], []),
-            (["--allow-grpc=FALSE", "--http-thread-count=64", "--rate-limit=off"], []),
+            (["--allow-gpu-metrics=false"], []),
+            (["--allow-gpu-metrics=FALSE", "--http-thread-count=64", "--rate-limit=off"], []),
             (["--http-header-forward-pattern="], []),
-            (["--allow-grpc=true"], ["--allow-grpc has no effect: this version of naiad does not serve gRPC"]),
+            (["--allow-gpu-metrics=true"], ["--allow-gpu-metrics has no effect: there are no metrics of GPUs"]),
             (
-                ["--grpc-port", "1", "--grpc-port=2"],
-                ["--grpc-port has no effect: this version of naiad does not serve gRPC"],
+                ["--sagemaker-port", "1", "--sagemaker-port=2"],
+                ["--sagemaker-port has no effect: naiad does not speak SageMaker's protocol"],
             ),
             (["--metrics-config=counter_latencies=true"], []),
             (["--host-policy=x,numa-node=1"], ["--host-policy has no effect: instances are not bound to processors"]),
@@ -290,7 +315,7 @@ class TestTritonserver:
         assert list(serve(*arguments).warnings) == warnings
 
     def test_values_of_flags_without_effect_are_not_shown(self) -> None:
-        (warning,) = triton("--grpc-restricted-protocol=health:key=s3cret").warnings
+        (warning,) = triton("--grpc-header-forward-pattern=s3cret").warnings
         assert "s3cret" not in warning
 
     @pytest.mark.parametrize("flag", [flag.name for flag in UNSERVED_FLAGS])

@@ -62,9 +62,9 @@ def test_an_empty_file(path: Path, text: str) -> None:
 
 
 def test_a_flag_without_effect(path: Path) -> None:
-    path.write_text("grpc_port: 8001\nmetrics-config: [summary_latencies=true]\nallow-grpc: false\n")
+    path.write_text("sagemaker_port: 8080\nmetrics-config: [summary_latencies=true]\nallow-sagemaker: false\n")
     assert read_settings_file(path).warnings == [
-        "--grpc-port has no effect: this version of naiad does not serve gRPC",
+        "--sagemaker-port has no effect: naiad does not speak SageMaker's protocol",
         "--metrics-config has no effect: latencies are served as counters, neither as histograms nor as summaries",
     ]
 

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from naiad.server.http2_session import PREFACE
 from tests.support.echo import CLOSE, LATER, Client, answer, error_of
 from tests.support.http_client import request_bytes
 from tests.support.transport import READ_BYTES, FakeTransport, connect
@@ -169,7 +170,6 @@ class TestRefusals:
         [
             b"GARBAGE / HTTP/1.1\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             request_bytes("POST", "/", headers=["Content-Length: 1", CHUNKED]),
             request_bytes("POST", "/", b"zz\r\n", headers=[CHUNKED]),
         ],
@@ -180,9 +180,10 @@ class TestRefusals:
         assert refused(client, data, 400).startswith("malformed HTTP request: ")
         assert client.application.asked == []
 
-    def test_answers_before_it_still_leave(self) -> None:
+    @pytest.mark.parametrize("data", [b"GARBAGE / HTTP/1.1\r\n\r\n", PREFACE])
+    def test_answers_before_it_still_leave(self, data: bytes) -> None:
         client = Client()
-        sent = client.ask(request_bytes("GET", "/a") + b"GARBAGE / HTTP/1.1\r\n\r\n")
+        sent = client.ask(request_bytes("GET", "/a") + data)
         assert sent.startswith(answer("GET", b"/a") + b"HTTP/1.1 400 ")
 
     @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
