@@ -173,6 +173,11 @@ def _check_tensor(model: Model, spec: TensorSpec, tensor: InputTensor, prefix: s
             f"{prefix}unexpected shape for input '{name}' for model '{model.name}'. "
             f"Expected {dims_text(spec.shape)}, got {dims_text(shape)}. {_BATCH_NOTE if model.max_batch_size else ''}"
         )
+    if min(shape, default=0) < 0:  # JSON has no such shapes, protobuf has
+        raise InvalidArgumentError(
+            f"{prefix}All input dimensions should be specified for input '{name}' for model '{model.name}', got "
+            f"{dims_text(shape)}"
+        )
     if model.max_batch_size and shape[0] == 0:
         # A batch of no rows has nothing to run; Triton asks for the bytes of one row.
         raise _wrong_size(model, name, prod(shape[1:]) * spec.datatype.size_bytes, 0, prefix)

@@ -17,6 +17,7 @@ from naiad.engine.request import Buffer, InferRequest
 from naiad.errors import NaiadError
 
 _EVENT_BYTES: Final = 128
+_RECEIVING: Final = {"HTTP": "HTTP_RECV", "GRPC": "GRPC_WAITREAD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,9 @@ class TracedSink:
         self.transport = request.sink.transport
         self.receiving_since_ns = request.sink.receiving_since_ns
         request.sink = request.plan = self
-        trace.stamp(f"{self.transport}_RECV_START", self.receiving_since_ns or request.arrived_ns)
-        trace.stamp(f"{self.transport}_RECV_END", request.arrived_ns)
+        receiving = _RECEIVING[self.transport]
+        trace.stamp(f"{receiving}_START", self.receiving_since_ns or request.arrived_ns)
+        trace.stamp(f"{receiving}_END", request.arrived_ns)
         now_ns = clock_ns()
         trace.stamp("REQUEST_START", now_ns)
         trace.stamp("QUEUE_START", now_ns)
