@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import json
 import logging
@@ -38,6 +39,34 @@ class AMLLogFormatter(logging.Formatter):
         if second != self._second:
             self._second, self._second_text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
         return f"{self._second_text},{int(record.msecs):03d}"
+
+
+class TurnHandler(logging.StreamHandler[Any]):
+    """Writes lines out at once; those of an event loop together, once per turn.
+
+    A system call per line would hand the interpreter's lock to the script's thread each time.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
+        super().__init__(stream)
+        self._will_flush = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        try:
+            self.stream.write(f"{self.format(record)}\n")
+            loop = asyncio._get_running_loop()
+            if loop is None:
+                self.flush()
+            elif not self._will_flush:
+                self._will_flush = True
+                loop.call_soon(self._flush_turn)
+        except Exception:
+            self.handleError(record)
+
+    def _flush_turn(self) -> None:
+        self._will_flush = False
+        self.flush()
 
 
 class RootAccessFilter(logging.Filter):
@@ -84,8 +113,8 @@ def _print_to_log(
 
 
 def _default(level: str) -> dict[str, Any]:
-    def handler(stream: str) -> dict[str, str]:
-        return {"class": "logging.StreamHandler", "stream": f"ext://sys.{stream}", "formatter": "azmlinfsrv"}
+    def handler(stream: str) -> dict[str, Any]:
+        return {"()": TurnHandler, "stream": f"ext://sys.{stream}", "formatter": "azmlinfsrv"}
 
     def logger(stream: str) -> dict[str, Any]:
         return {"level": level, "handlers": [stream], "propagate": False}

@@ -18,6 +18,8 @@ from naiad.server.response import Response
 # What tells one answer from another is the host's to say, not the script's.
 _OURS: Final = frozenset({"x-request-id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-server-version"})
 
+_LINE: Final = "%s %d %0.3fms %s"
+
 logger = logging.getLogger("azmlinfsrv")
 
 
@@ -33,6 +35,7 @@ class Target:
         tail: further header lines of every answer.
         router_codes: a failed `run()` is 502 (azure-ml.md §5.4).
         is_logged: each request gets a line in the log.
+        line: how that begins.
     """
 
     serve: Callable[[HttpConnection, Target, bytes | memoryview, int], None]
@@ -42,6 +45,7 @@ class Target:
     tail: bytes
     router_codes: bool
     is_logged: bool
+    line: str
 
     def dress(self, response: ScoreResponse) -> Response:
         """The answer on the wire; without its body where that follows in pieces."""
@@ -67,11 +71,10 @@ class Target:
 
     def log(self, status: int, arrived_ns: int, size: int | str) -> None:
         """Write the line of one request."""
-        if self.is_logged:
-            head = self.head
-            path = head.path + b"?" + head.query if head.query else head.path
-            elapsed_ms = (clock_ns() - arrived_ns) / 1e6
-            logger.info("%s %s %d %0.3fms %s", head.method, path.decode("latin-1"), status, elapsed_ms, size)
+        if self.is_logged and logger.isEnabledFor(logging.INFO):
+            values = self.line, status, (clock_ns() - arrived_ns) / 1e6, size
+            # As logger.info would, but for looking up who calls it, which takes half of its time.
+            logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, _LINE, values, None))
 
 
 class ScoreReply:
@@ -103,8 +106,8 @@ class ScoreReply:
     def answer(self, response: ScoreResponse) -> None:
         """Send an answer that is whole."""
         answer = self._target.dress(response)
-        self._target.log(answer.status, self._arrived_ns, len(answer.body))
         self._connection.answer(answer)
+        self._target.log(answer.status, self._arrived_ns, len(answer.body))
 
     def begin(self, response: ScoreResponse) -> None:
         """Send the head of an answer whose body follows in pieces."""

@@ -65,6 +65,7 @@ class ScoreRoutes:
 
     def _target(self, head: RequestHead) -> Target:
         path = b"/" + head.path.lstrip(b"/")
+        target = path + b"?" + head.query if head.query else path
         methods = _METHODS.get(path, ())
         serves = {b"/": self._health, b"/swagger.json": self._swagger, b"/score": self._score}
         is_ours = head.method in methods
@@ -85,6 +86,7 @@ class ScoreRoutes:
             tail,
             self._router_codes,
             is_logged=is_ours and path != b"/",
+            line=f"{head.method} {target.decode('latin-1')}",
         )
 
     def _score(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
