@@ -133,14 +133,16 @@ def _environment(
     if options.environment_name is not None:
         return environments.get(options.environment_name, options.environment_version)
     if options.environment_directory is not None:
-        return load_directory(options.environment_directory)
+        return load_directory(options.environment_directory).definition
     if options.conda_file is not None:
         return _of_conda_file(options.conda_file, name)
     if isinstance(file.environment, str):
         return environments.get(file.environment)
     if file.environment is not None:
         assert options.file is not None
-        return read_environment({"name": name, **file.environment}, source=f"{options.file.name}: environment")
+        return read_environment(
+            {"name": name, **file.environment}, source=f"{options.file.name}: environment"
+        ).definition
     if file.conda_file is not None:
         return _of_conda_file(Path(file.source_directory or ".") / file.conda_file, name)
     return Environment(name)

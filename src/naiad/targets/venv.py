@@ -29,6 +29,9 @@ from naiad.errors import ConfigError, DeploymentError
 from naiad.targets.requirements import Requirements, describe, find_requirements, own_folders
 from naiad.workspace.environment import Environment
 
+FOLDER_NAME: Final = "environments"
+"""Where a workspace keeps them."""
+
 _LAYOUT: Final = 1
 """Counted up when a virtual environment of the same requirements is made differently."""
 
@@ -55,6 +58,8 @@ def build(environment: Environment, *, folder: Path, report: Callable[[str], Non
         DeploymentError: when its packages cannot be found or installed; the message is uv's own.
     """
     requirements = find_requirements(environment)
+    if any(environment.docker.get(key) for key in ("baseImage", "baseDockerfile", "buildContext")):
+        report(f"Environment {environment.name}: its image is not used on this machine")
     if not requirements.lines:
         report(f"Environment {environment.name}: nothing to install")
         return Path(sys.executable)

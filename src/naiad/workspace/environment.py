@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
+from naiad.errors import ConfigError
 from naiad.workspace.conda import CondaDependencies
 
 DEFAULT_INTERPRETER: Final = "python"
@@ -39,6 +40,9 @@ class Environment:
         environment_variables: for the entry script.
         docker: kept as it is.
         other: the keys of azure-ml.md §3.5 that mean nothing here (`spark`, `databricks`, `r`, …), kept as they are.
+
+    Raises:
+        ConfigError: when an environment variable cannot be one.
     """
 
     name: str
@@ -47,6 +51,14 @@ class Environment:
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     docker: Mapping[str, Any] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.environment_variables.items():
+            if not name or "=" in name or "\0" in name + value:
+                raise ConfigError(
+                    f"environment {self.name}: {name!r} cannot be an environment variable: its name must not have '=', "
+                    "and neither name nor value a null character"
+                )
 
     @property
     def definition(self) -> Self:

@@ -12,6 +12,7 @@ from naiad.azureml.core.webservice import webservice as webservice_module
 from naiad.errors import DeploymentError, NotFoundError
 from naiad.targets import deployment, scoring, waiting
 from naiad.targets.deployment_config import LocalConfig
+from naiad.targets.inference_config import InferenceConfig
 from naiad.targets.status import ServiceStatus
 from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace as LocalWorkspace
@@ -41,6 +42,7 @@ class FakeTarget:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     status: ServiceStatus = field(default_factory=lambda: ServiceStatus("deploying"))
     failure: str | None = None
+    inference: InferenceConfig | None = None
 
     def deploy(
         self,
@@ -48,12 +50,14 @@ class FakeTarget:
         *,
         name: str,
         models: Sequence[str],
+        inference: InferenceConfig | None,
         config: LocalConfig,
         overwrite: bool,
         report: Callable[[str], None] | None,
         wait: bool,
     ) -> Service:
         self.calls.append(("deploy", {"models": list(models), "port": config.port, "wait": wait}))
+        self.inference = inference
         if report is not None:
             report("Starting the engine")
         service = Service(name, tuple(models), auth_enabled=config.requires_key, port=config.port)

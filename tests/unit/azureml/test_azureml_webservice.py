@@ -106,7 +106,7 @@ def test_deployments_that_are_refused_by_the_target(ws: Workspace, model: Model)
 
 
 def test_deployments_that_cannot_be_meant(ws: Workspace, model: Model, target: FakeTarget) -> None:
-    with pytest.raises(UserErrorException, match="inference_config must be None"):
+    with pytest.raises(UserErrorException, match="inference_config must be an InferenceConfig, not object"):
         Model.deploy(ws, "qa-service", [model], object())  # type: ignore[arg-type]
     with pytest.raises(UserErrorException, match=re.escape("LocalWebservice.deploy_configuration(), not dict")):
         Model.deploy(ws, "qa-service", [model], None, {"port": 1})  # type: ignore[arg-type]

@@ -71,6 +71,12 @@ def test_what_naiad_has_needs_no_environment(wheels: Path, folder: Path, told: l
     assert not folder.exists()
 
 
+def test_an_image_is_not_used_and_that_is_told(folder: Path, told: list[str]) -> None:
+    build(Environment("e", docker={"baseImage": "image"}), folder=folder, report=told.append)
+    build(Environment("e", docker={"baseImage": None, "shmSize": "2g"}), folder=folder, report=told.append)
+    assert told == ["Environment e: its image is not used on this machine", *["Environment e: nothing to install"] * 2]
+
+
 def test_an_environment_has_its_packages_and_behind_them_naiads(wheels: Path, folder: Path, told: list[str]) -> None:
     python = build(environment(wheels, "greeting", "jmespath==99", "numpy"), folder=folder, report=told.append)
     assert told[0] == "Environment e: installing greeting, jmespath==99"

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
+from naiad.azureml.core.inference_config import InferenceConfig as InferenceConfig
+from naiad.azureml.core.inference_config import inference_value
 from naiad.azureml.core.resource_configuration import ResourceConfiguration
 from naiad.azureml.core.workspace import Workspace, local_workspace
 from naiad.azureml.exceptions import UserErrorException, WebserviceException, translated
@@ -191,7 +193,7 @@ class Model:
         workspace: Workspace,
         name: str,
         models: Sequence[Model | str],
-        inference_config: None = None,
+        inference_config: InferenceConfig | None = None,
         deployment_config: DeploymentConfig | None = None,
         deployment_target: Any = None,
         overwrite: bool = False,
@@ -202,8 +204,8 @@ class Model:
         Args:
             workspace: where the models are registered.
             name: of the service.
-            models: the model: a Model, an id, or the path of a model repository, which is then registered.
-            inference_config: None: the model is served directly, without an entry script.
+            models: Models, ids, or paths of models, which are then registered; exactly one without an entry script.
+            inference_config: entry script and environment, which is registered; None lets clients speak to the engine.
             deployment_config: from `LocalWebservice.deploy_configuration`; a free port when left out.
             deployment_target: a compute target or its name; this machine when left out.
             overwrite: replace a service of the same name.
@@ -215,12 +217,12 @@ class Model:
         """
         from naiad.azureml.core.webservice.local import deploy
 
-        if inference_config is not None:
-            raise UserErrorException("inference_config must be None: an entry script cannot be deployed")
+        inference = None if inference_config is None else inference_value(inference_config, workspace, service=name)
         return deploy(
             workspace,
             name,
-            models=[_deployable_id(workspace, model) for model in models],
+            models=[_deployable_id(workspace, model, has_script=inference is not None) for model in models],
+            inference=inference,
             configuration=deployment_config,
             target=deployment_target,
             overwrite=overwrite,
@@ -389,7 +391,7 @@ def label_filter(kind: str, given: Sequence[str | Sequence[str]] | None) -> dict
     return wanted
 
 
-def _deployable_id(workspace: Workspace, model: Model | str) -> str:
+def _deployable_id(workspace: Workspace, model: Model | str, *, has_script: bool) -> str:
     if isinstance(model, Model):
         return model.id
     try:
@@ -398,4 +400,7 @@ def _deployable_id(workspace: Workspace, model: Model | str) -> str:
         if not os.path.exists(model):
             raise WebserviceException(error.message, error) from error
     entry = os.path.basename(os.path.abspath(model))
-    return Model.register(workspace, model, entry[:30], model_framework=Model.Framework.MULTI).id
+    # With an entry script a folder may hold anything; a Triton model repository is known by its name.
+    is_repository = not has_script or os.path.isdir(os.path.join(model, "triton"))
+    framework = Model.Framework.MULTI if is_repository else None
+    return Model.register(workspace, model, entry[:30], model_framework=framework).id

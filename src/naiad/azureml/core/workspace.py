@@ -13,6 +13,7 @@ from naiad.workspace.workspace import Workspace as LocalWorkspace
 from naiad.workspace.workspace import find_root
 
 if TYPE_CHECKING:
+    from naiad.azureml.core.environment import Environment
     from naiad.azureml.core.model import Model
     from naiad.azureml.core.webservice import Webservice
 
@@ -21,7 +22,7 @@ _FILES: Final = ("config.json", "project.json")
 
 
 class Workspace:
-    """Models and services on this machine.
+    """Models, environments and services on this machine.
 
     Which workspace it is, is decided by the folder (see `naiad.workspace.workspace.Workspace.open`); subscription,
     resource group and name are labels.
@@ -109,6 +110,13 @@ class Workspace:
         from naiad.azureml.core.model import Model
 
         return {model.name: model for model in Model.list(self, latest=True)}
+
+    @property
+    def environments(self) -> dict[str, Environment]:
+        """The latest version of every environment, by name, the curated ones among them."""
+        from naiad.azureml.core.environment import Environment
+
+        return Environment.list(self)
 
     @property
     def webservices(self) -> dict[str, Webservice]:

@@ -12,6 +12,7 @@ from naiad.azureml.printing import say
 from naiad.errors import InvalidArgumentError, NaiadError
 from naiad.targets import deployment
 from naiad.targets.deployment_config import DeploymentConfig
+from naiad.targets.inference_config import InferenceConfig
 from naiad.workspace.services import Service
 
 
@@ -77,6 +78,7 @@ def deploy(
     name: str,
     *,
     models: Sequence[str],
+    inference: InferenceConfig | None,
     configuration: DeploymentConfig | None,
     target: Any,
     overwrite: bool,
@@ -86,6 +88,7 @@ def deploy(
 
     Args:
         models: ids.
+        inference: the entry script; None lets clients speak to the engine.
         target: a compute target, its name, or None.
     """
     if configuration is not None and not isinstance(configuration, DeploymentConfig):
@@ -102,6 +105,7 @@ def deploy(
             local,
             name=name,
             models=models,
+            inference=inference,
             config=config,
             overwrite=overwrite,
             report=say if show_output else None,
