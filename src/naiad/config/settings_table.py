@@ -127,7 +127,7 @@ SETTINGS: Final = (
         "http-fd",
         COUNT,
         None,
-        "A file descriptor that is a listening socket, to serve on instead of an address and a port of its own.",
+        "A file descriptor that is a listening socket, to serve HTTP and gRPC on instead of ports of their own.",
         HTTP,
     ),
     Setting("reuse-http-port", BOOLEAN, False, "Share the port with other servers that have this setting too.", HTTP),

@@ -97,7 +97,9 @@ def server_ports(settings: Settings, views: Views, metrics: MetricsRoutes, calls
     ports: list[Port] = []
     http_place = (settings.http_address, settings.http_port)
     grpc_place = (settings.grpc_address or settings.http_address, settings.grpc_port)
-    is_one = calls is not None and settings.allow_http and http_place == grpc_place and settings.http_port > 0
+    # A socket that was inherited is the only one that whoever opened it knows of.
+    same_place = settings.http_fd is not None or (http_place == grpc_place and settings.http_port > 0)
+    is_one = calls is not None and settings.allow_http and same_place
     if settings.allow_http:
         restrictions = Restrictions(settings.http_restricted_api)
         routes = V2Routes(
