@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from naiad.cli.common import open_workspace, parse_labels
+from naiad.cli.option_groups import ScriptOptions, ServiceOptions, grouped
 from naiad.cli.report import note
 from naiad.errors import ConfigError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from naiad.targets.deployment_config import LocalConfig
+    from naiad.targets.inference_config import InferenceConfig
     from naiad.workspace.workspace import Workspace
 
 
+@grouped
 def deploy(
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the service")],
+    script: ScriptOptions,
+    service: ServiceOptions,
     model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", metavar="NAME[:VERSION]", help="Id of the model to deploy")
+        list[str] | None,
+        typer.Option("--model", "-m", metavar="NAME[:VERSION]", help="Id of a model to deploy; may be repeated"),
     ] = None,
     model_metadata_file: Annotated[
         list[Path] | None,
@@ -36,43 +42,34 @@ def deploy(
         bool, typer.Option("--overwrite", help="Replace a service of the same name: it is stopped first")
     ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the service answers")] = False,
-    port: Annotated[
-        int | None, typer.Option("--port", "--po", help="Port of the service; any free one if left out")
-    ] = None,
-    auth_enabled: Annotated[
-        str | None, typer.Option("--auth-enabled", "--ae", metavar="true|false", help="Whether requests need a key")
-    ] = None,
-    primary_key: Annotated[
-        str | None, typer.Option("--primary-key", "--kp", help="First key; a random one if left out")
-    ] = None,
-    secondary_key: Annotated[
-        str | None, typer.Option("--secondary-key", "--ks", help="Second key; a random one if left out")
-    ] = None,
     description: Annotated[str | None, typer.Option("--description", help="What the service is")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag; may be repeated")] = None,
     property: Annotated[
         list[str] | None, typer.Option("--property", metavar="KEY=VALUE", help="Property; may be repeated")
     ] = None,
 ) -> dict[str, Any]:
-    """Deploy a model as a service and show it."""
-    models = [*(model or []), *(_model_id(file) for file in model_metadata_file or [])]
-    if not models:
-        raise UsageError("name the model to deploy: --model NAME:VERSION, or --model-metadata-file FILE")
+    """Deploy models and an entry script as a service and show it."""
+    models = model_ids(model, model_metadata_file)
+    if not models and script == ScriptOptions():
+        raise UsageError(
+            "name the model to deploy: --model NAME:VERSION, or --model-metadata-file FILE; or an entry script: "
+            "--inference-config-file FILE"
+        )
     tags = parse_labels(tag, option="--tag")
     properties = parse_labels(property, option="--property")
-    config = _config(deploy_config_file, compute_target).replace(
-        port=port, auth_enabled=_truth(auth_enabled), primary_key=primary_key, secondary_key=secondary_key
-    )
+    config = service.applied_to(read_config(deploy_config_file, compute_target))
     from naiad.targets.deployment import deploy as deploy_service
     from naiad.targets.status import serialize
 
     workspace = open_workspace()
+    inference = read_inference(workspace, script, service=name)
     try:
-        service = deploy_service(
+        deployed = deploy_service(
             workspace,
             name=name,
             models=models,
             config=config,
+            inference=inference,
             overwrite=overwrite,
             description=description,
             tags=tags,
@@ -83,10 +80,15 @@ def deploy(
     except KeyboardInterrupt:
         _tell_what_is_left(workspace, name)
         raise
-    return serialize(workspace, service)
+    return serialize(workspace, deployed)
 
 
-def _config(file: Path | None, compute_target: str | None) -> LocalConfig:
+def model_ids(ids: list[str] | None, metadata_files: list[Path] | None) -> list[str]:
+    """The models that `--model` and `--model-metadata-file` name."""
+    return [*(ids or []), *(_model_id(file) for file in metadata_files or [])]
+
+
+def read_config(file: Path | None, compute_target: str | None) -> LocalConfig:
     """The file's configuration for the target; what cannot apply there is noted in one line."""
     from naiad.targets.deployment_config import DeploymentConfig
 
@@ -97,12 +99,15 @@ def _config(file: Path | None, compute_target: str | None) -> LocalConfig:
     return local
 
 
-def _truth(text: str | None) -> bool | None:
-    if text is None:
-        return None
-    if text.lower() not in ("true", "false"):
-        raise UsageError(f"--auth-enabled must be true or false, not '{text}'")
-    return text.lower() == "true"
+def read_inference(workspace: Workspace, script: ScriptOptions, *, service: str) -> InferenceConfig | None:
+    """The inference configuration that the options name; what means nothing here is noted in one line."""
+    from naiad.targets.inference_file import read_inference_config
+
+    options = script.inference_options()
+    inference, ignored = read_inference_config(options, service=service, environments=workspace.environments)
+    if ignored:
+        note(f"Not used without a container: {', '.join(ignored)}")
+    return inference
 
 
 def _model_id(file: Path) -> str:

@@ -39,7 +39,7 @@ class Noun(NamedTuple):
 NOUNS: Final = {
     "serve": Noun("naiad.cli.serve", "Serve a model repository over HTTP, with metrics"),
     "model": Noun("naiad.cli.model", "Register, list, download, deploy and delete models"),
-    "service": Noun("naiad.cli.service", "Show, call and delete deployed services"),
+    "service": Noun("naiad.cli.service", "Show, call, update and delete deployed services"),
 }
 
 

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from naiad.cli.common import command, noun_app, open_workspace, parse_label_filter
+from naiad.cli.common import command, noun_app, open_workspace, parse_label_filter, parse_labels
+from naiad.cli.deploy import model_ids, read_config, read_inference
+from naiad.cli.option_groups import ScriptOptions, ServiceOptions, grouped
 from naiad.cli.report import note
-from naiad.errors import ConfigError, UsageError
+from naiad.errors import UsageError
 
-app = noun_app("Show, call and delete deployed services")
+app = noun_app("Show, call, update and delete deployed services")
 
 COLUMNS = (
     "{name: name, state: state, healthy: healthy, scoringUri: scoringUri, models: join(', ', modelIds), "
@@ -38,10 +40,12 @@ def list_services(
     ] = None,
 ) -> list[dict[str, Any]]:
     """List the deployed services and their states."""
+    from naiad.targets.recorded import recorded_services
     from naiad.targets.status import serialize
 
     workspace = open_workspace()
-    services = workspace.services.list(
+    services = recorded_services(
+        workspace,
         compute_type=compute_type,
         model_name=model_name,
         model_id=model_id,
@@ -54,10 +58,79 @@ def list_services(
 @command(app, "show", table=COLUMNS)
 def show(name: Name) -> dict[str, Any]:
     """Show a service: its state, where it answers, what it serves."""
+    from naiad.targets.recorded import recorded_service
     from naiad.targets.status import serialize
 
     workspace = open_workspace()
-    return serialize(workspace, workspace.services.get(name))
+    return serialize(workspace, recorded_service(workspace, name))
+
+
+@command(app, "update", table=COLUMNS)
+@grouped
+def update(
+    name: Name,
+    script: ScriptOptions,
+    service: ServiceOptions,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", metavar="NAME[:VERSION]", help="All models from now on; may be repeated"),
+    ] = None,
+    model_metadata_file: Annotated[
+        list[Path] | None,
+        typer.Option("--model-metadata-file", "-f", help="File that `model register -t` wrote, instead of an id"),
+    ] = None,
+    deploy_config_file: Annotated[
+        Path | None, typer.Option("--deploy-config-file", "--dc", help="Deployment configuration with what changes")
+    ] = None,
+    add_tag: Annotated[
+        list[str] | None, typer.Option("--add-tag", metavar="KEY=VALUE", help="Tag to set; may be repeated")
+    ] = None,
+    remove_tag: Annotated[
+        list[str] | None, typer.Option("--remove-tag", metavar="KEY", help="Tag to remove; may be repeated")
+    ] = None,
+    add_property: Annotated[
+        list[str] | None, typer.Option("--add-property", metavar="KEY=VALUE", help="Property; may be repeated")
+    ] = None,
+    description: Annotated[str | None, typer.Option("--description", help="What the service is")] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the change has taken over")] = False,
+) -> dict[str, Any]:
+    """Change a service without losing a request; what does not come up leaves it as it was."""
+    from naiad.targets.deployment import update as update_service
+    from naiad.targets.deployment_config import DeploymentConfig
+    from naiad.targets.recorded import recorded_service
+    from naiad.targets.status import serialize
+    from naiad.workspace.labels import changed_tags, extended_properties
+
+    workspace = open_workspace()
+    present = recorded_service(workspace, name)
+    changes = service.applied_to(
+        DeploymentConfig.local() if deploy_config_file is None else read_config(deploy_config_file, "local")
+    )
+    models = model_ids(model, model_metadata_file)
+    environment = None
+    if script.names_an_environment_only:
+        assert script.environment_name is not None
+        environment = workspace.environments.get(script.environment_name, script.environment_version)
+        script = ScriptOptions()
+    tags = properties = None
+    if add_tag or remove_tag:
+        tags = changed_tags(present.tags, add=parse_labels(add_tag, option="--add-tag"), remove=remove_tag or [])
+    if add_property:
+        properties = extended_properties(present.properties, add=parse_labels(add_property, option="--add-property"))
+    updated = update_service(
+        workspace,
+        name,
+        models=models or None,
+        inference=read_inference(workspace, script, service=name),
+        environment=environment,
+        config=changes.changes,
+        description=description,
+        tags=tags,
+        properties=properties,
+        report=note,
+        wait=not no_wait,
+    )
+    return serialize(workspace, updated)
 
 
 @command(app, "get-keys")
@@ -84,12 +157,19 @@ def regen_key(
     return {"primaryKey": keys.primary, "secondaryKey": keys.secondary}
 
 
+@command(app, "get-access-token")
+def get_access_token(name: Name) -> dict[str, str]:
+    """Make an access token for a service that takes tokens."""
+    return open_workspace().services.issue_token(name).to_dict()
+
+
 @command(app, "get-logs")
 def get_logs(
     name: Name,
     num_lines: Annotated[
         int, typer.Option("--num-lines", "--num_lines", "-l", min=0, help="How many of the last lines")
     ] = 5000,
+    init: Annotated[bool, typer.Option("--init", "-i", hidden=True)] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is logged from now on, until the service ends")
     ] = False,
@@ -116,14 +196,16 @@ def run(
         typer.Option("--model", metavar="NAME[:VERSION]", help="Model of the service's repository, if it has several"),
     ] = None,
 ) -> Any:
-    """Send an inference request to a service and print the answer."""
+    """Send a request to a service and print the answer."""
     from naiad.targets.scoring import run as run_service
 
     answer = run_service(open_workspace(), name, _input(input_data), model=model)
     try:
         return json.loads(answer)
     except ValueError:
-        raise ConfigError(f"Service {name} answered with something else than JSON ({len(answer)} bytes)") from None
+        # An entry script may answer with anything; it goes out as it came.
+        typer.echo(answer)
+        return None
 
 
 @command(app, "delete", table=COLUMNS)

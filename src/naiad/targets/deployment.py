@@ -29,6 +29,7 @@ from naiad.targets.service_script import ServiceScript
 from naiad.targets.service_state import read_state
 from naiad.targets.status import status_of
 from naiad.targets.waiting import nobody, wait_until_noticed, wait_until_ready
+from naiad.workspace.environment import Environment
 from naiad.workspace.keys import ServiceKeys, new_key
 from naiad.workspace.services import Service, check_service_name
 from naiad.workspace.workspace import Workspace
@@ -128,6 +129,7 @@ def update(
     *,
     models: Sequence[str] | None = None,
     inference: InferenceConfig | None = None,
+    environment: Environment | None = None,
     config: Mapping[str, Any] | None = None,
     description: str | None = None,
     tags: Mapping[str, str] | None = None,
@@ -146,6 +148,7 @@ def update(
         name: the service's.
         models: the models that it serves from now on; those of now when left out.
         inference: the entry script; that of now, as it was deployed, when left out.
+        environment: for the entry script of now.
         config: keys of a deployment configuration that change, as in `LocalConfig.merged`.
         description: what the service is.
         tags: all its tags.
@@ -165,16 +168,21 @@ def update(
     """
     labels: dict[str, Any] = {"description": description, "tags": tags, "properties": properties}
     labels = {key: value for key, value in labels.items() if value is not None}
-    if not labels and models is None and inference is None and not config:
+    is_relabelled = models is None and inference is None and environment is None and not config
+    if is_relabelled and not labels:
         raise InvalidArgumentError("No parameters provided to update.")
     say = report or nobody
     directory = workspace.services.directory(workspace.services.get(name).name)
     with changing(directory):
         service = _quiet(workspace, name)
-        if models is None and inference is None and not config:
+        if is_relabelled:
             return workspace.services.update(name, **labels)
         local = _local_config(service).merged(config or {})
         script, source = _script(directory, service, inference)
+        if environment is not None:
+            if script is None:
+                raise InvalidArgumentError(f"Service {name} has no entry script, and so no environment")
+            script = replace(script, environment=environment)
         deployable = resolve(
             workspace,
             service.model_ids if models is None else models,

@@ -257,6 +257,12 @@ class LocalConfig(DeploymentConfig):
         """Whether requests need an access token."""
         return self.token_auth_enabled
 
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The keys that are given, for `merged`."""
+        given = self.model_dump(by_alias=True, exclude_unset=True)
+        return {key: value for key, value in given.items() if key != "computeType"}
+
     def replace(self, **values: Unpack[LocalValues]) -> LocalConfig:
         """A copy with what is given in place of what was; see `local`.
 
