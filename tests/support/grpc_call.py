@@ -18,7 +18,6 @@ class FakeCall:
         sent: messages, joined.
         error: what the call was finished with.
         is_finished: whether it was.
-        is_paused: whether it hands over messages.
         writable: whether the client reads.
     """
 
@@ -32,7 +31,7 @@ class FakeCall:
         self.sent: list[bytes] = []
         self.error: NaiadError | None = None
         self.is_finished = False
-        self.is_paused = False
+        self._is_paused = False
         self.writable = True
 
     def send(self, message: Sequence[bytes | memoryview]) -> None:
@@ -48,11 +47,15 @@ class FakeCall:
 
     def pause(self) -> None:
         """No more messages."""
-        self.is_paused = True
+        self._is_paused = True
 
     def resume(self) -> None:
         """Messages again."""
-        self.is_paused = False
+        self._is_paused = False
+
+    def paused(self) -> bool:
+        """Whether it hands over no messages."""
+        return self._is_paused
 
     def read_again(self) -> None:
         """The client reads again after it had stopped."""

@@ -116,7 +116,7 @@ class TestMoments:
         traced.request.sink = sink
         second = RequestTrace(2, TIMES, traced.request)
         TracedSink(traced.request, second, traced.ended.append)
-        assert second.events[:2] == [("GRPC_RECV_START", 3), ("GRPC_RECV_END", 5)]
+        assert second.events[:2] == [("GRPC_WAITREAD_START", 3), ("GRPC_WAITREAD_END", 5)]
 
     def test_of_a_request_that_failed(self) -> None:
         traced = Traced(TIMES)
