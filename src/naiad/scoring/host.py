@@ -12,6 +12,7 @@ from typing import Final
 
 import naiad
 from naiad.errors import ConfigError, NaiadError, UsageError
+from naiad.scoring import engine_address
 from naiad.scoring.log import capture_prints, set_up_logging
 from naiad.scoring.settings import SOURCES, ScoringSettings
 from naiad.scoring.settings_reader import ReadSettings, flags_help, read_settings
@@ -66,6 +67,7 @@ def serve(read: ReadSettings) -> int:
     if settings.cors_origins:
         logger.info("Enabling CORS for the following origins: %s", ", ".join(settings.cors_origins))
     capture_prints()
+    engine_address.install(os.environ)
     # Not before: gunicorn and the transport take a while to import, and mistakes are told without them.
     from naiad.scoring.application import ScoringApplication
 

@@ -1,0 +1,83 @@
+"""The host for somebody who is writing a script: started anew, or reloaded, whenever its folder changes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+_STOP_S: Final = 35.0
+_STOPPED: Final = 130
+
+
+def serve_and_reload(arguments: Sequence[str], folder: Path) -> int:
+    """Run the host as a process of its own until told to stop.
+
+    A change makes it reload: its old workers go on until the new ones are ready, and for good when they fail. A host
+    that has ended, because the script failed at once, is started again by the next change.
+
+    Args:
+        arguments: the host's.
+        folder: whose changes count.
+
+    Returns:
+        The exit status of the host that ran last.
+    """
+    from watchfiles import watch
+
+    host = _start(arguments)
+    with _told_to_stop() as stop:
+        try:
+            for _ in watch(folder, stop_event=stop, raise_interrupt=False):
+                if host.poll() is None:
+                    host.send_signal(signal.SIGHUP)
+                else:
+                    host = _start(arguments)
+        finally:
+            _end(host)
+    return host.returncode
+
+
+def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C is ours to pass on.
+    return subprocess.Popen([sys.executable, "-m", "naiad.scoring", *arguments], start_new_session=True)
+
+
+def _end(host: subprocess.Popen[bytes]) -> None:
+    if host.poll() is None:
+        host.terminate()
+    try:
+        host.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(host.pid, signal.SIGKILL)
+        host.wait()
+
+
+class _Stop:
+    """What `watch` looks at to know that it should end."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[_Stop]:
+    stop = _Stop()
+    old = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
