@@ -20,7 +20,6 @@ from naiad.workspace.workspace import Workspace
 TRITON_FRAMEWORK: Final = "Multi"
 NO_CODE_FRAMEWORKS: Final = (TRITON_FRAMEWORK,)
 
-_ENVIRONMENTS_FOLDER: Final = "environments"
 _SCRIPT_SETTINGS: Final = (
     "scoringTimeoutMs",
     "maxConcurrentRequestsPerContainer",
@@ -97,7 +96,7 @@ def resolve(
         if environment.version is None:
             environment = workspace.environments.register(environment)
             script = replace(script, environment=environment)
-        python = venv.build(environment, folder=workspace.root / _ENVIRONMENTS_FOLDER, report=report)
+        python = venv.build(environment, folder=workspace.root / venv.FOLDER_NAME, report=report)
         if script.path.partition("/")[0] == "azureml-models":
             raise InvalidArgumentError("a source directory cannot be called azureml-models: the models are there")
     else:
