@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -26,7 +27,12 @@ _SOCKET_OPTIONS: Final[Mapping[Role, Sequence[str]]] = {
     "engine": ("--grpc-port", "0", "--metrics-port", "0", "--http-fd"),
     "workers": ("--fd",),
 }
-_KEPT_LINES: Final = 200
+_KEPT_LINES: Final = 400
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_LOG_HEAD: Final = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ [A-Z] \[\d+\] [\w.]+ - ")
+"""What stands before a message in the log of an entry-script host (azure-ml.md §4.1)."""
+
+_PROCESS_MANAGER: Final = re.compile(_LOG_HEAD.pattern.replace(r"[\w.]+", r"gunicorn\.\w+"))
 _SHOWN_LINES: Final = 20
 _CHUNK_BYTES: Final = 65536
 _MAX_LINE_BYTES: Final = 65536
@@ -191,7 +197,7 @@ class ChildProcess:
 
 
 def _told(lines: Sequence[str]) -> str | None:
-    """The sentence after the last `error:`, of one or more lines.
+    """The sentence after the last `error:`, of one or more lines, and the traceback before it where there is one.
 
     The hint that may follow is about the process's own command line, which is not the deployment's.
     """
@@ -199,7 +205,17 @@ def _told(lines: Sequence[str]) -> str | None:
     if not starts:
         return None
     error, _, _ = "\n".join(lines[starts[-1] :]).removeprefix("error: ").partition("\nhint: ")
-    return error.strip()
+    account = _account(lines[: starts[-1]])
+    return f"{error.strip()}\n\n{account}" if account else error.strip()
+
+
+def _account(lines: Sequence[str]) -> str:
+    """From the last traceback on, what a script and its host said: it, and the tree of the model folder."""
+    starts = [index for index, line in enumerate(lines) if line.endswith(_TRACEBACK)]
+    if not starts:
+        return ""
+    said = [_LOG_HEAD.sub("", line) for line in lines[starts[-1] :] if not _PROCESS_MANAGER.match(line)]
+    return "\n".join([_TRACEBACK, *said[1:]]).strip()
 
 
 def _how_it_ended(title: str, returncode: int | None, lines: list[str]) -> str:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from naiad.errors import AlreadyExistsError, ConflictError, DeploymentError, InvalidArgumentError, NotFoundError
 from naiad.targets import service_log
@@ -33,6 +33,9 @@ from naiad.workspace.environment import Environment
 from naiad.workspace.keys import ServiceKeys, new_key
 from naiad.workspace.services import Service, check_service_name
 from naiad.workspace.workspace import Workspace
+
+_NOT_DEPLOYED: Final = {"keys", "description", "tags", "properties"}
+"""What a configuration may say and the registry has elsewhere."""
 
 
 def deploy(
@@ -99,9 +102,9 @@ def deploy(
             check_port(workspace, local.port, name=name)
         service = Service(
             name=name,
-            description=description or (inference.description if inference else None),
-            tags=tags or {},
-            properties=properties or {},
+            description=description or local.description or (inference.description if inference else None),
+            tags={**local.tags, **(tags or {})},
+            properties={**local.properties, **(properties or {})},
             generation=1 if previous is None else max(previous.generation, before.latest if before else 1) + 1,
             **_columns(deployable),
         )
@@ -152,7 +155,7 @@ def update(
         config: keys of a deployment configuration that change, as in `LocalConfig.merged`.
         description: what the service is.
         tags: all its tags.
-        properties: all its properties.
+        properties: all its properties; like description and tags they may also stand in the configuration.
         report: is told each step.
         wait: whether to return only when the change has taken over.
 
@@ -166,7 +169,9 @@ def update(
         ConflictError: when another command changes the service, an update is under way, or the port is taken.
         DeploymentError: when the change does not come up.
     """
+    config = dict(config or {})
     labels: dict[str, Any] = {"description": description, "tags": tags, "properties": properties}
+    labels = {key: config.pop(key, None) if value is None else value for key, value in labels.items()}
     labels = {key: value for key, value in labels.items() if value is not None}
     is_relabelled = models is None and inference is None and environment is None and not config
     if is_relabelled and not labels:
@@ -177,7 +182,7 @@ def update(
         service = _quiet(workspace, name)
         if is_relabelled:
             return workspace.services.update(name, **labels)
-        local = _local_config(service).merged(config or {})
+        local = _local_config(service).merged(config)
         script, source = _script(directory, service, inference)
         if environment is not None:
             if script is None:
@@ -334,7 +339,7 @@ def _columns(deployable: Deployable) -> dict[str, Any]:
         "auth_enabled": config.requires_key,
         "token_auth_enabled": config.requires_token,
         "port": config.port,
-        "deployment": config.model_dump(by_alias=True, exclude_unset=True, exclude={"keys"}),
+        "deployment": config.model_dump(by_alias=True, exclude_unset=True, exclude=_NOT_DEPLOYED),
         "inference": script.to_dict() if script is not None else None,
     }
 

@@ -78,6 +78,9 @@ class DeploymentConfig(_Section):
     compute_type: str
     auth_enabled: bool | None = None
     keys: Keys = Keys()
+    description: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    properties: dict[str, str] = Field(default_factory=dict)
 
     @property
     def requires_key(self) -> bool:
@@ -188,13 +191,12 @@ class DeploymentConfig(_Section):
         return config, tuple(key for key in given if key not in silent)
 
 
-class LocalValues(TypedDict, total=False):
-    """What can be said of a service on this machine; None and what is left out say nothing.
+class ServiceValues(TypedDict, total=False):
+    """What can be said of a service, by Azure ML's names of `AksWebservice.deploy_configuration` (azure-ml.md §2.8).
 
-    The names are Azure ML's of `AksWebservice.deploy_configuration` (azure-ml.md §2.8).
+    None and what is left out say nothing.
     """
 
-    port: int | None
     auth_enabled: bool | None
     token_auth_enabled: bool | None
     primary_key: str | None
@@ -207,6 +209,12 @@ class LocalValues(TypedDict, total=False):
     replica_max_concurrent_requests: int | None
     max_request_wait_time: int | None
     environment_variables: Mapping[str, str] | None
+
+
+class LocalValues(ServiceValues, total=False):
+    """What can be said of a service on this machine."""
+
+    port: int | None
 
 
 _PATHS: Final = {

@@ -183,7 +183,7 @@ def test_keys(service: LocalWebservice) -> None:
         service.regen_key("both")
     with pytest.raises(WebserviceException, match="a key must consist of"):
         service.regen_key("Primary", set_key="x")
-    with pytest.raises(NotImplementedError, match="do not support Token Authentication"):
+    with pytest.raises(WebserviceException, match="takes no access tokens"):
         service.get_token()
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
+from naiad.azureml.core.environment import Environment
+from naiad.azureml.core.inference_config import InferenceConfig, inference_value
 from naiad.azureml.core.model import Model, label_filter, text_labels
 from naiad.azureml.core.workspace import Workspace, local_workspace
 from naiad.azureml.exceptions import UserErrorException, WebserviceException, translated
 from naiad.azureml.printing import accept_unused, say
-from naiad.errors import NaiadError, NotFoundError
+from naiad.errors import InvalidArgumentError, NaiadError, NotFoundError
 from naiad.targets import deployment, scoring, waiting
+from naiad.targets.deployment_config import DeploymentConfig, LocalValues
+from naiad.targets.recorded import recorded_service, recorded_services
 from naiad.targets.status import ServiceStatus, serialize, status
 from naiad.workspace.labels import changed_tags, extended_properties
 from naiad.workspace.services import Service, ServiceChanges
+from naiad.workspace.tokens import AccessToken
 
 
 class Webservice:
@@ -39,7 +44,7 @@ class Webservice:
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         try:
-            service = local_workspace(workspace).services.get(name)
+            service = recorded_service(local_workspace(workspace), name)
         except NaiadError as error:
             raise WebserviceException(
                 f"WebserviceNotFound: Webservice with name {name} not found in provided workspace", error
@@ -79,7 +84,8 @@ class Webservice:
         """
         accept_unused("Webservice.list()", image_name=image_name, image_id=image_id, image_digest=image_digest)
         with translated(WebserviceException):
-            services = local_workspace(workspace).services.list(
+            services = recorded_services(
+                local_workspace(workspace),
                 compute_type=compute_type,
                 model_name=model_name,
                 model_id=model_id,
@@ -102,21 +108,24 @@ class Webservice:
 
     @property
     def scoring_uri(self) -> str | None:
-        """The base of the service's URIs, without a slash at the end; None while it has no port."""
+        """Where requests go: `…/score`, or the base of the engine's URIs; None while there is no port."""
         return self._status().scoring_uri
 
     @property
-    def swagger_uri(self) -> None:
-        """A service without an entry script has no Swagger document."""
-        return
+    def swagger_uri(self) -> str | None:
+        """Where the entry script is described; None without one."""
+        return self._status().swagger_uri
 
     @property
-    def token_auth_enabled(self) -> bool:
-        """Services on this machine have keys, not tokens."""
-        return False
+    def environment(self) -> Environment | None:
+        """The environment of the entry script; None without one."""
+        if self._service.inference is None:
+            return None
+        recorded = self._service.inference["environment"]
+        return Environment.get(self.workspace, recorded["name"], recorded["version"])
 
     def wait_for_deployment(self, show_output: bool = False, timeout_sec: float | None = None) -> None:
-        """Wait until the service answers.
+        """Wait until the service answers, and its last update has taken over.
 
         Args:
             show_output: print what happens meanwhile, and the log when it fails.
@@ -135,8 +144,9 @@ class Webservice:
             if show_output:
                 say(f"\nContainer Logs:\n{self.get_logs()}")
             raise WebserviceException(error.message, error) from error
+        self.update_deployment_state()
         if show_output:
-            say(f"Local webservice is running at {now.scoring_uri}")
+            say(f"Local webservice is running at {(now.scoring_uri or '').removesuffix('/score')}")
 
     def update_deployment_state(self) -> None:
         """Look up again what is recorded about the service.
@@ -145,7 +155,7 @@ class Webservice:
             WebserviceException: when there is no such service any more.
         """
         with translated(WebserviceException):
-            self._show(self.workspace, local_workspace(self.workspace).services.get(self.name))
+            self._show(self.workspace, recorded_service(local_workspace(self.workspace), self.name))
 
     def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
         """The last lines of the service's log.
@@ -161,12 +171,13 @@ class Webservice:
         """Send one request to the service, with its key when it needs one.
 
         Args:
-            input_data: the body of an inference request (JSON of the Open Inference Protocol).
+            input_data: the body: what the entry script expects, or an inference request (JSON of the Open Inference
+                Protocol) without one.
             model: `name` or `name:version` of a model in the service's repository, when it has several. Not in the
                 original.
 
         Returns:
-            The response, parsed.
+            The response, parsed; as text when it is not JSON.
 
         Raises:
             UserErrorException: when the data is neither text nor bytes.
@@ -176,7 +187,11 @@ class Webservice:
             raise UserErrorException(f"input_data must be str or bytes, not {type(input_data).__name__}")
         data = input_data.encode() if isinstance(input_data, str) else input_data
         with translated(WebserviceException):
-            return json.loads(scoring.run(local_workspace(self.workspace), self.name, data, model=model))
+            answer = scoring.run(local_workspace(self.workspace), self.name, data, model=model)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            return answer.decode(errors="replace")
 
     def get_keys(self) -> tuple[str, str]:
         """The primary and the secondary key.
@@ -207,6 +222,87 @@ class Webservice:
             )
         with translated(WebserviceException):
             local_workspace(self.workspace).services.regenerate_key(self.name, which[key.lower()], value=set_key)
+
+    def get_access_token(self) -> AccessToken:
+        """A new access token, with `access_token`, `token_type`, `refresh_after` and `expiry_on`.
+
+        Raises:
+            WebserviceException: when the service takes no tokens.
+        """
+        with translated(WebserviceException):
+            return local_workspace(self.workspace).services.issue_token(self.name)
+
+    def get_token(self) -> tuple[str, datetime]:
+        """A new access token, and when to ask for another.
+
+        Raises:
+            WebserviceException: when the service takes no tokens.
+        """
+        token = self.get_access_token()
+        return token.access_token, token.refresh_after
+
+    def update(
+        self,
+        *,
+        models: Sequence[Model | str] | None = None,
+        inference_config: InferenceConfig | None = None,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        properties: Mapping[str, Any] | None = None,
+        wait: bool = False,
+        **values: Unpack[LocalValues],
+    ) -> None:
+        """Change the service; it answers meanwhile, and goes on as it was when the change does not come up.
+
+        Args:
+            models: Models or ids that it serves from now on.
+            inference_config: its entry script and environment from now on.
+            description: what it is.
+            tags: tags to set.
+            properties: properties to add.
+            wait: whether to wait until the change has taken over; `wait_for_deployment` does so otherwise.
+            values: how it is deployed, by the names of `AksWebservice.deploy_configuration`.
+
+        Raises:
+            UserErrorException: when nothing is given, or something that cannot be meant.
+            WebserviceException: when the change is refused or, when waited for, does not come up.
+        """
+        with translated(UserErrorException):
+            config = DeploymentConfig.local(**values)
+        self._update(config.changes, models, inference_config, wait, description, tags, properties)
+
+    def _update(
+        self,
+        config: Mapping[str, Any],
+        models: Sequence[Model | str] | None,
+        inference_config: InferenceConfig | None,
+        wait: bool,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None:
+        inference = None
+        if inference_config is not None:
+            inference = inference_value(inference_config, self.workspace, service=self.name)
+        try:
+            service = deployment.update(
+                local_workspace(self.workspace),
+                self.name,
+                models=None if models is None else [model if isinstance(model, str) else model.id for model in models],
+                inference=inference,
+                config=config,
+                description=description,
+                tags=None if tags is None else changed_tags(self.tags, add=text_labels("Tags", tags), remove=()),
+                properties=None
+                if properties is None
+                else extended_properties(self.properties, add=text_labels("Properties", properties)),
+                wait=wait,
+            )
+        except InvalidArgumentError as error:
+            raise UserErrorException(error.message, error) from error
+        except NaiadError as error:
+            raise WebserviceException(error.message, error) from error
+        self._show(self.workspace, service)
 
     def add_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags beside those that are there."""
@@ -253,6 +349,7 @@ class Webservice:
         self.tags = dict(service.tags)
         self.properties = dict(service.properties)
         self.auth_enabled = service.auth_enabled
+        self.token_auth_enabled = service.token_auth_enabled
         self.created_time: datetime = service.created_time
         self.updated_time: datetime = service.updated_time
         self.created_by = service.created_by
