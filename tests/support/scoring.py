@@ -1,53 +1,162 @@
-"""Scripts under test: requests for `/score`, and answers taken apart."""
+"""A real `python -m naiad.scoring` process group that is gone when the test is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import dedent
 
-from naiad.scoring.entry_script import EntryScript
-from naiad.scoring.score_request import ScoreRequest
-from naiad.scoring.score_response import ScoreResponse
-
-LoadScript = Callable[..., EntryScript]
-
-JSON_HEADERS = [("Host", "localhost:5001"), ("Content-Type", "application/json")]
-
-
-def post(body: bytes | str | Any = b"", *, headers: list[tuple[str, str]] | None = None) -> ScoreRequest:
-    """A POST; what is neither text nor bytes is sent as JSON."""
-    if isinstance(body, str):
-        body = body.encode()
-    elif not isinstance(body, bytes):
-        body = json.dumps(body).encode()
-    return ScoreRequest("POST", "/score", b"", JSON_HEADERS if headers is None else headers, body)
+from tests.support.http_client import Answer, Connection, ask
+from tests.support.waiting import wait_for
 
 
-def get(query: str = "", *, method: str = "GET") -> ScoreRequest:
-    """A request without a body."""
-    return ScoreRequest(method, "/score", query.encode(), [("Host", "localhost:5001")], b"")
+class Host:
+    """A running entry-script host.
+
+    Attributes:
+        process: the master's.
+        log_path: what it and its workers write to stdout and stderr.
+        port: where it listens; 0 until it is ready.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log_path: Path, ready_path: Path) -> None:
+        self.process = process
+        self.log_path = log_path
+        self.port = 0
+        self._ready_path = ready_path
+
+    @property
+    def log(self) -> str:
+        """What the processes have written so far."""
+        return self.log_path.read_text(encoding="utf-8")
+
+    def wait_until_ready(self) -> None:
+        """Wait for the ready file and read the port in it."""
+        wait_for(
+            lambda: self._ready_path.exists() or self.process.poll() is not None, "the host is ready, or has ended"
+        )
+        assert self.process.poll() is None, f"the host ended with {self.process.returncode}: {self.log}"
+        ready = json.loads(self._ready_path.read_text(encoding="utf-8"))
+        assert ready["pid"] == self.process.pid
+        self.port = ready["port"]
+
+    def wait_for_log(self, text: str, *, count: int = 1) -> None:
+        """Wait until a text stands in the log so often."""
+        wait_for(lambda: self.log.count(text) >= count, f"{text!r} in the log, {count} times")
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: tuple[str, ...] = ()) -> Answer:
+        """One request on a connection of its own."""
+        return ask(self.port, method, path, body, headers=headers)
+
+    def score(self, document: object, headers: tuple[str, ...] = ()) -> Answer:
+        """POST a document to `/score`."""
+        body = json.dumps(document).encode()
+        return self.ask("POST", "/score", body, ("Content-Type: application/json", *headers))
+
+    def connect(self) -> Connection:
+        """A connection to the port."""
+        return Connection(self.port)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the master."""
+        self.process.send_signal(number)
+
+    def wait(self, *, timeout_s: float = 30.0) -> int:
+        """Wait for the master to end; its exit status."""
+        return self.process.wait(timeout_s)
 
 
-def bytes_of(response: ScoreResponse) -> bytes:
-    """The body of an answer that is not streamed."""
-    assert isinstance(response.body, bytes)
-    return response.body
+def write_script(folder: Path, code: str, name: str = "score.py") -> Path:
+    """Put an entry script into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    script = folder / name
+    script.write_text(dedent(code), encoding="utf-8")
+    return script
 
 
-def json_of(response: ScoreResponse) -> Any:
-    """The body of an answer that says it is JSON."""
-    assert ("Content-Type", "application/json") in response.headers
-    return json.loads(bytes_of(response))
+def spawn(
+    script: Path | None,
+    *flags: str,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
+) -> Host:
+    """Start a host without waiting for it.
+
+    Args:
+        script: the entry script; None for none.
+        flags: further flags.
+        directory: where its ready file and log go.
+        environment: variables besides this process' own.
+        inherited: file descriptors that it gets.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    ready_path, log_path = directory / "ready.json", directory / "host.log"
+    ready_path.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "naiad.scoring", "--ready-file", str(ready_path)]
+    if not {"--port", "--fd"} & set(flags):
+        command += ["--port", "0"]
+    if script is not None:
+        command += ["--entry-script", str(script)]
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            env={**os.environ, **(environment or {})},
+            pass_fds=tuple(inherited),
+            start_new_session=True,
+        )
+    return Host(process, log_path, ready_path)
 
 
-def message(response: ScoreResponse) -> str:
-    """The sentence of an error."""
-    document = json_of(response)
-    assert list(document) == ["message"]
-    return str(document["message"])
+@contextmanager
+def running(
+    script: Path | None,
+    *flags: str,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
+) -> Iterator[Host]:
+    """A host that is ready, and is ended afterwards; arguments as for `spawn`."""
+    host = spawn(script, *flags, directory=directory, environment=environment, inherited=inherited)
+    try:
+        host.wait_until_ready()
+        yield host
+    finally:
+        end(host)
 
 
-def header(response: ScoreResponse, name: str) -> list[str]:
-    """All values of a header."""
-    return [value for key, value in response.headers if key.lower() == name.lower()]
+def end(host: Host) -> None:
+    """Stop a host and all its workers."""
+    if host.process.poll() is None:
+        host.signal(signal.SIGQUIT)
+    try:
+        host.process.wait(10)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        try:
+            os.killpg(host.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        host.process.wait()
+
+
+def fails_to_start(
+    script: Path | None, *flags: str, directory: Path, environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Start a host that must end by itself; its exit status and what it wrote."""
+    host = spawn(script, *flags, directory=directory, environment=environment)
+    try:
+        return host.wait(), host.log
+    finally:
+        end(host)

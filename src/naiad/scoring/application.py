@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import socket
 from collections.abc import Sequence
 
@@ -11,9 +12,12 @@ from gunicorn.glogging import Logger
 
 from naiad.scoring.arbiter import ScoringArbiter
 from naiad.scoring.entry_script import EntryScript
+from naiad.scoring.errors import EntryScriptError
 from naiad.scoring.openapi_document import ServiceInfo
 from naiad.scoring.settings import ScoringSettings
 from naiad.scoring.worker import ScoringWorker
+
+logger = logging.getLogger("azmlinfsrv")
 
 
 class HostLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -67,13 +71,18 @@ class ScoringApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has
             EntryScriptError: it cannot be served.
         """
         settings = self.settings
-        return EntryScript.load(
-            settings.script_path,
-            app_root=settings.root,
-            source_dirs=settings.source_dirs,
-            model_dir=settings.model_dir,
-            service=ServiceInfo(settings.service_name, settings.service_version, settings.service_path_prefix),
-        )
+        try:
+            return EntryScript.load(
+                settings.script_path,
+                app_root=settings.root,
+                source_dirs=settings.source_dirs,
+                model_dir=settings.model_dir,
+                service=ServiceInfo(settings.service_name, settings.service_version, settings.service_path_prefix),
+            )
+        except EntryScriptError as error:
+            if error.traceback_text:
+                logger.error("Encountered Exception %s", error.traceback_text)
+            raise
 
     def reload_script(self) -> None:
         """Before workers are forked: load the script in this process, where that is wanted.

@@ -75,8 +75,8 @@ def _direct(module: ModuleType, address: EngineAddress) -> None:
     original: Callable[..., None] = client.__init__
 
     @functools.wraps(original)
-    def connect(self: Any, url: str, *arguments: Any, **options: Any) -> None:
-        original(self, address.of(url), *arguments, **options)
+    def connect(self: Any, url: Any, *arguments: Any, **options: Any) -> None:
+        original(self, address.of(url) if isinstance(url, str) else url, *arguments, **options)
 
     connect._naiad_directed = True  # type: ignore[attr-defined]
     client.__init__ = connect
