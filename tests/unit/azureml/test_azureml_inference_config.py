@@ -57,6 +57,18 @@ def test_the_seeds_deployment(ws: Workspace, model: Model, scripts: Path, target
     assert environment.environment_variables["WORKER_COUNT"] == "1"
 
 
+def test_show_output(ws: Workspace, scripts: Path, target: FakeTarget, capsys: pytest.CaptureFixture[str]) -> None:
+    env = Environment("e")
+    env.environment_variables["SECRET"] = "secret"
+    env.python.conda_dependencies.set_pip_option("--index-url https://me:secret@example.org")
+    config = InferenceConfig("score_bidaf.py", source_directory=scripts, environment=env)
+    Model.deploy(ws, "qa-service", [], config, show_output=True)
+    out = capsys.readouterr().out
+    assert "Entry script:\n\tscore_bidaf.py\nEnvironment variables:\n\tSECRET\n" in out
+    assert "Environment dependencies:\n\tazureml-defaults\n" in out
+    assert "secret" not in out
+
+
 def deployed(ws: Workspace, target: FakeTarget, config: InferenceConfig) -> EnvironmentValue:
     Model.deploy(ws, "qa-service", [], config, overwrite=True)
     assert target.inference is not None

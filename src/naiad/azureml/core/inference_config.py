@@ -13,6 +13,7 @@ from naiad.azureml.exceptions import UserErrorException, translated
 from naiad.azureml.printing import accept_unused
 from naiad.errors import NotFoundError
 from naiad.targets import inference_config as values
+from naiad.targets.requirements import describe
 from naiad.workspace.environment import Environment as EnvironmentValue
 from naiad.workspace.environment import PythonSection
 
@@ -102,6 +103,17 @@ def inference_value(view: InferenceConfig, workspace: Workspace, *, service: str
         raise UserErrorException(f"inference_config must be an InferenceConfig, not {type(view).__name__}")
     with translated(UserErrorException):
         return view._value(_as_registered(view._environment(f"{service}-env"), workspace))
+
+
+def describe_inference(inference: values.InferenceConfig) -> str:
+    """What `Model.deploy(show_output=True)` prints about it (azure-ml.md §2.4); values of variables may be secrets."""
+    environment = inference.environment
+    parts = {
+        "Entry script": inference.entry_script,
+        "Environment variables": ", ".join(sorted(environment.environment_variables)),
+        "Environment dependencies": describe(environment.python.conda_dependencies.pip),
+    }
+    return "\n".join(f"{title}:\n\t{text}" for title, text in parts.items() if text)
 
 
 def _as_registered(environment: EnvironmentValue, workspace: Workspace) -> EnvironmentValue:

@@ -9,10 +9,11 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from naiad.azureml.core.inference_config import InferenceConfig as InferenceConfig
-from naiad.azureml.core.inference_config import inference_value
+from naiad.azureml.core.inference_config import describe_inference, inference_value
+from naiad.azureml.core.model_path import model_path
 from naiad.azureml.core.resource_configuration import ResourceConfiguration
 from naiad.azureml.core.workspace import Workspace, local_workspace
-from naiad.azureml.exceptions import UserErrorException, WebserviceException, translated
+from naiad.azureml.exceptions import ModelNotFoundException, UserErrorException, WebserviceException, translated
 from naiad.azureml.printing import accept_unused, say
 from naiad.errors import NaiadError
 from naiad.workspace.models import Model as RegisteredModel
@@ -218,6 +219,8 @@ class Model:
         from naiad.azureml.core.webservice.local import deploy
 
         inference = None if inference_config is None else inference_value(inference_config, workspace, service=name)
+        if show_output and inference is not None:
+            say(describe_inference(inference))
         return deploy(
             workspace,
             name,
@@ -228,6 +231,25 @@ class Model:
             overwrite=overwrite,
             show_output=show_output,
         )
+
+    @staticmethod
+    def get_model_path(model_name: str, version: int | None = None, _workspace: Workspace | None = None) -> str:
+        """Where a model's file or folder is, for an entry script.
+
+        Args:
+            model_name: name of a model of the service.
+            version: its version; the greatest that is there when left out.
+            _workspace: look in this workspace instead of in the service that this process belongs to.
+
+        Raises:
+            ModelNotFoundException: when there is no such model.
+            WebserviceException: when the folder of its version has not exactly one entry.
+        """
+        if _workspace is None:
+            return model_path(model_name, version)
+        registry = local_workspace(_workspace).models
+        with translated(ModelNotFoundException):
+            return str(registry.path(registry.get(model_name, version).id))
 
     def download(
         self, target_dir: str | os.PathLike[str] = ".", exist_ok: bool = False, exists_ok: bool | None = None
