@@ -198,6 +198,7 @@ class GrpcCall:
     def resume(self) -> None:
         """Hand over messages again."""
         self._paused = False
+        self._connection.flush_later()
         while self._backlog and not self._paused:
             data, ended = self._backlog.popleft()
             self.receive(data, ended, clock_ns())

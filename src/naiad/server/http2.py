@@ -117,6 +117,7 @@ class Http2Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
         self._now_ns = self._heard_ns = clock_ns()
+        self._to_flush = True  # what is answered at once leaves here
         try:
             self.session.receive(data)
         except SessionError as error:
