@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Final
 
+from werkzeug.http import remove_entity_headers
 from werkzeug.wrappers import Response
 
 from naiad.scoring.score_response import (
@@ -56,6 +57,8 @@ def _from_werkzeug(response: Response, execution: tuple[str, str], *, may_stream
         return error_response(500, INTERNAL_ERROR)
     if status >= 500:
         response.headers[FAILED_HEADER] = "True"
+    if status == 304:
+        remove_entity_headers(response.headers)
     headers = [(name, value) for name, value in response.headers if name.lower() not in _FRAMING]
     for name, value in headers:
         if not _HEADER_LINE.fullmatch(f"{name}: {value}"):
@@ -63,10 +66,14 @@ def _from_werkzeug(response: Response, execution: tuple[str, str], *, may_stream
             return error_response(500, INTERNAL_ERROR)
     headers.append(execution)
     body: Body
+    source: Any = response.response
+    if not hasattr(source, "__iter__") and not hasattr(source, "__aiter__"):
+        _log.error("run() returned a response whose body is %s; text, bytes or an iterable is expected", type(source))
+        return error_response(500, INTERNAL_ERROR)
     if status in (204, 304):
         response.close()
         body = b""
-    elif hasattr(response.response, "__aiter__"):
+    elif hasattr(source, "__aiter__"):
         if not may_stream_async:
             _log.error("run() returned a response with an async iterator; only an async def run() may")
             return error_response(500, INTERNAL_ERROR)

@@ -12,7 +12,7 @@ import pytest
 
 from naiad.scoring.entry_script import EntryScript
 from naiad.scoring.import_paths import MODULES
-from tests.support.scoring import LoadScript
+from tests.support.entry_script import LoadScript
 
 _AZURE_ROOTS = tuple({f"{name.partition('.')[0]}" for name in MODULES})
 

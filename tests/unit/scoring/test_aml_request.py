@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from naiad.scoring.score_request import ScoreRequest
-from tests.support.scoring import LoadScript, bytes_of, get, json_of, post
+from tests.support.entry_script import LoadScript, bytes_of, get, json_of, post
 
 RAW = "from azureml.contrib.services.aml_request import rawhttp\n"
 FORM = (

@@ -10,7 +10,7 @@ import pytest
 
 from naiad.scoring.result import INTERNAL_ERROR
 from naiad.scoring.score_response import ScoreResponse
-from tests.support.scoring import LoadScript, bytes_of, header, json_of, message, post
+from tests.support.entry_script import LoadScript, bytes_of, header, json_of, message, post
 
 HTML = "text/html; charset=utf-8"
 

@@ -11,7 +11,7 @@ import pytest
 from naiad.scoring.entry_script import SCRIPT_ERROR, EntryScript
 from naiad.scoring.errors import EntryScriptError, ScoringTimeout
 from naiad.scoring.result import INTERNAL_ERROR
-from tests.support.scoring import LoadScript, bytes_of, get, header, json_of, message, post
+from tests.support.entry_script import LoadScript, bytes_of, get, header, json_of, message, post
 
 ECHO = "def run(data):\n    return data"
 RAW_WITH_A_SCHEMA = """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from naiad.errors import InvalidArgumentError
 from naiad.scoring.input_modes import header_dictionary, query_values
 from naiad.scoring.json_body import parse_json
-from tests.support.scoring import LoadScript, get, json_of, message, post
+from tests.support.entry_script import LoadScript, get, json_of, message, post
 
 ECHO = "def run(data):\n    return data"
 SCHEMA = """

@@ -11,7 +11,7 @@ import pytest
 
 from naiad.scoring.errors import EntryScriptError
 from naiad.scoring.openapi_document import ServiceInfo
-from tests.support.scoring import LoadScript, json_of, message
+from tests.support.entry_script import LoadScript, json_of, message
 
 ECHO = "def run(data):\n    return data"
 MIXED = """
