@@ -5,15 +5,28 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hpack import Decoder
 
-from tests.conformance.http2.frames import PREFACE, Error, Flag, Frame, Type, decode, settings
+from tests.conformance.http2.frames import (
+    LEAST_MAX_FRAME_BYTES,
+    PREFACE,
+    Error,
+    Flag,
+    Frame,
+    Setting,
+    Type,
+    data,
+    decode,
+    ping,
+    settings,
+)
 
 TIMEOUT_S = 10.0
+DEFAULT_WINDOW_BYTES = 65_535
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -22,7 +35,7 @@ class Stream:
     """What came on one stream.
 
     Attributes:
-        headers: of the answer.
+        headers: of the answer, or the interim one before it.
         trailers: behind its body.
         body: as far as it has come.
         ended: the answer is whole.
@@ -64,6 +77,8 @@ class Client:
         goaway: the code of its last GOAWAY.
         frames: everything that came, acknowledgements included.
         closed: the server has ended the connection.
+        decoder: of the server's header blocks.
+        granted_bytes: by WINDOW_UPDATE, for each stream, and for the connection under 0.
     """
 
     def __init__(self, port: int, *, receive_buffer_bytes: int = 0) -> None:
@@ -78,9 +93,12 @@ class Client:
         self.goaway: Error | None = None
         self.frames: list[Frame] = []
         self.closed = False
-        self._decoder = Decoder()
+        self.granted_bytes: Counter[int] = Counter()
+        self._sent_bytes: Counter[int] = Counter()
+        self.decoder = Decoder()
         self._received = b""
         self._block = b""
+        self._pings = 0
 
     def __enter__(self) -> Client:
         return self
@@ -108,6 +126,36 @@ class Client:
             self.socket.sendall(content)
         except (BrokenPipeError, ConnectionResetError):
             self.closed = True
+
+    def send_body(self, number: int, content: bytes, *, end: bool = True) -> None:
+        """Send a body, or a part of it that does not `end` it, as fast as the server's windows allow."""
+        view = memoryview(content)
+        while view:
+            self.read_until(lambda: self.room(number) > 0, "room for more of a body")
+            piece = view[: min(self.room(number), LEAST_MAX_FRAME_BYTES)]
+            view = view[len(piece) :]
+            self.send(data(number, bytes(piece), end=end and not view))
+            self._sent_bytes.update({0: len(piece), number: len(piece)})
+
+    def room(self, number: int) -> int:
+        """How much of a body may be sent now."""
+        initial = self.settings.get(Setting.INITIAL_WINDOW_SIZE, DEFAULT_WINDOW_BYTES)
+        return min(
+            DEFAULT_WINDOW_BYTES + self.granted_bytes[0] - self._sent_bytes[0],
+            initial + self.granted_bytes[number] - self._sent_bytes[number],
+        )
+
+    def catch_up(self) -> None:
+        """Read until the server has taken in everything that was sent so far, and has sent what it can."""
+        self._ping()
+        self._ping()  # the answer to the first may overtake what was there to send
+
+    def _ping(self) -> None:
+        self._pings += 1
+        payload = b"%08d" % self._pings
+        expected = ping(payload, ack=True)
+        self.send(ping(payload))
+        self.read_until(lambda: self.frames[-1:] == [expected], "the answer to a PING")
 
     def read_frame(self) -> Frame | None:
         """The next frame; None when the server has ended the connection."""
@@ -172,6 +220,8 @@ class Client:
             case Type.SETTINGS if not frame.flags & Flag.ACK:
                 self.settings.update(struct.iter_unpack(">HI", frame.payload))
                 self.send(settings(ack=True))
+            case Type.WINDOW_UPDATE:
+                self.granted_bytes[frame.stream] += struct.unpack(">I", frame.payload)[0]
             case Type.GOAWAY:
                 self.goaway = Error(struct.unpack_from(">I", frame.payload, 4)[0])
             case Type.RST_STREAM if stream is not None:
@@ -193,10 +243,10 @@ class Client:
     def _take_block(self, stream: Stream, frame: Frame) -> None:
         self._block += frame.payload
         if frame.flags & Flag.END_HEADERS:
-            fields: Iterable[tuple[bytes, bytes]] = self._decoder.decode(self._block, raw=True)
+            fields: Iterable[tuple[bytes, bytes]] = self.decoder.decode(self._block, raw=True)
             decoded = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
             self._block = b""
-            if stream.headers:
+            if stream.status >= 200:
                 stream.trailers = decoded
             else:
                 stream.headers = decoded

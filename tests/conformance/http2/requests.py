@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from tests.conformance.http2.frames import Field, Frame, block, data, headers
-from tests.support.http_client import infer_body
+from tests.support.http_client import infer_body, json_body
 
 BODY = infer_body("x", [1, 16], "FP32", [0.0] * 16)
 PATH = b"/v2/models/tiny/infer"
@@ -42,17 +43,33 @@ def post(stream: int = 1) -> list[Frame]:
     return [post_head(stream), data(stream, BODY, end=True)]
 
 
+def echo(stream: int, content: bytes) -> tuple[Frame, bytes]:
+    """Head and body of a request whose answer ends with the content; a multiple of four bytes."""
+    tensor = {"name": "i0", "datatype": "FP32", "shape": [len(content) // 4]}
+    wanted = {"name": "o0", "parameters": {"binary_data": True}}
+    header = json_body({"inputs": [{**tensor, "parameters": {"binary_data_size": len(content)}}], "outputs": [wanted]})
+    length = (b"inference-header-content-length", b"%d" % len(header))
+    head = headers(stream, block([*changed(POST, b":path", b"/v2/models/fp32/infer"), length]))
+    return head, header + content
+
+
+def spin(stream: int, steps: int) -> list[Frame]:
+    """A request that takes a while."""
+    body = infer_body("steps", [1, 1], "INT64", [steps])
+    return [headers(stream, block(changed(POST, b":path", b"/v2/models/spin/infer"))), data(stream, body, end=True)]
+
+
 def with_length(size: int) -> Field:
     """A content-length."""
     return b"content-length", b"%d" % size
 
 
-def without(fields: tuple[Field, ...], name: bytes) -> list[Field]:
+def without(fields: Sequence[Field], name: bytes) -> list[Field]:
     """The fields but for one."""
     return [field for field in fields if field[0] != name]
 
 
-def changed(fields: tuple[Field, ...], name: bytes, value: bytes) -> list[Field]:
+def changed(fields: Sequence[Field], name: bytes, value: bytes) -> list[Field]:
     """The fields with another value for one."""
     return [(known, value if known == name else old) for known, old in fields]
 
