@@ -80,7 +80,7 @@ class Supervisor:
             listener = listen(self._launch.port)
             first = self._generation = self._prepare(self._launch, listener)
         except OSError as error:
-            return self._failed(f"The service cannot listen on port {self._launch.port or 'any'}: {error.strerror}")
+            return self._failed(f"The service cannot listen on port {self._launch.port or 'any'}: {_reason(error)}")
         self.publish(port=listener.getsockname()[1])
         cause = await self._start(first)
         if cause is not None:
@@ -140,7 +140,7 @@ class Supervisor:
             listener = old.listener if launch.port in (None, port) else listen(launch.port)
             new = self._prepare(launch, listener)
         except OSError as error:
-            self._update_failed(launch, f"The service cannot listen on port {launch.port}: {error.strerror}")
+            self._update_failed(launch, f"The service cannot listen on port {launch.port}: {_reason(error)}")
             return
         cause = await self._start(new)
         if cause is not None:
@@ -242,6 +242,11 @@ class Supervisor:
     def _end(self, cause: str) -> None:
         self._generation = None
         self.publish(state="failed", processes={}, healthy=False, metrics_port=None, error=cause)
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words, without the address that Python adds."""
+    return os.strerror(error.errno) if error.errno is not None else str(error)
 
 
 def main(arguments: list[str]) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from naiad.errors import ConfigError, UnauthorizedError
@@ -202,3 +204,57 @@ class TestRotation:
         keys.check(b"Bearer one")
         monkeypatch.setattr(os, "stat", None)
         keys.check(b"Bearer one")
+
+
+class TestTokens:
+    SECRET = "s" * 64
+
+    def token(self, *, secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> bytes:
+        claims = {"aud": "qa1", "exp": int(time.time()) + 60, **changes}
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return b"Bearer " + jwt.encode(claims, secret, algorithm=algorithm).encode()
+
+    @pytest.fixture
+    def keys(self, path: Path) -> KeyRing:
+        return ring(path, tokenSecret=self.SECRET, tokenAudience="qa1")
+
+    def test_a_signed_one_opens_again_and_again(self, keys: KeyRing) -> None:
+        token = self.token()
+        assert is_valid(keys, token)
+        assert is_valid(keys, token)
+
+    def test_any_other_does_not(self, keys: KeyRing) -> None:
+        for token in (
+            self.token(secret="t" * 64),
+            self.token(aud="qa2"),
+            self.token(aud=None),
+            self.token(exp=None),
+            self.token(exp=int(time.time()) - 1),
+            self.token(algorithm="HS512"),
+            b"Bearer " + jwt.encode({"aud": "qa1", "exp": 1 << 40}, "", algorithm="none").encode(),
+            b"Bearer " + self.SECRET.encode(),
+            b"Bearer \xff.\xfe.\xfd",
+            b"Bearer ",
+            None,
+        ):
+            assert not is_valid(keys, token)
+
+    def test_a_known_one_expires(self, keys: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+        token = self.token()
+        assert is_valid(keys, token)
+        now_s = time.time()
+        monkeypatch.setattr(time, "time", lambda: now_s + 61)
+        assert not is_valid(keys, token)
+
+    def test_memory_for_known_ones_is_bounded(self, keys: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(auth, "_MAX_KNOWN_TOKENS", 2)
+        tokens = [self.token(jti=str(number)) for number in range(5)]
+        assert all(is_valid(keys, token) for token in tokens * 2)
+        assert len(keys._checker._expiry_s) <= 2  # type: ignore[attr-defined]
+
+    def test_keys_may_take_their_place_while_serving(self, path: Path, keys: KeyRing) -> None:
+        token = self.token()
+        assert is_valid(keys, token)
+        write(path, {"primaryKey": "one"})
+        assert not is_valid(keys, token)
+        assert is_valid(keys, b"Bearer one")

@@ -13,6 +13,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+LEAKED: list[bytes] = []
 SHOWN = ("AML_", "AZUREML_", "NAIAD_ENGINE_", "SCORING_", "SERVICE_NAME", "WORKER_")
 
 
@@ -22,6 +23,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/leak":
+            LEAKED.append(b"x" * (128 << 20))
         document = {
             "path": self.path,
             "authorization": self.headers["Authorization"],
@@ -77,6 +80,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     listening = socket.socket(fileno=arguments.http_fd)
     server = ThreadingHTTPServer(listening.getsockname(), Handler, bind_and_activate=False)
+    server.daemon_threads = False
     server.socket.close()
     server.socket = listening
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -87,6 +91,7 @@ def main() -> int:
         temporary.rename(arguments.ready_file)
     signal.sigwait({signal.SIGUSR1 if arguments.deaf else signal.SIGTERM})
     server.shutdown()
+    server.server_close()  # waits for answers that are on their way
     print("the engine has drained", flush=True)
     return 0
 
