@@ -25,14 +25,21 @@ class Listener:
         listening: the socket; not blocking.
         accepted: takes a new connection.
         patience_s: how long to leave a connection to the other workers, now.
+        pause_s: how long to leave the next one to them after one has been taken, whose request is still on its way.
     """
 
     def __init__(
-        self, listening: socket.socket, accepted: Callable[[socket.socket], None], patience_s: Callable[[], float]
+        self,
+        listening: socket.socket,
+        accepted: Callable[[socket.socket], None],
+        *,
+        patience_s: Callable[[], float],
+        pause_s: Callable[[], float],
     ) -> None:
         self._socket = listening
         self._accepted = accepted
         self._patience_s = patience_s
+        self._pause_s = pause_s
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.TimerHandle | None = None
         self._loop.add_reader(listening, self._readable)
@@ -56,11 +63,18 @@ class Listener:
     def _readable(self) -> None:
         for _ in range(_TOGETHER):
             if patience_s := self._patience_s():
-                self._loop.remove_reader(self._socket)
-                self._waiting = self._loop.call_later(patience_s, self._take_one)
+                self._leave(patience_s, self._take_one)
                 return
             if not self._accept():
                 return
+            if pause_s := self._pause_s():
+                self._leave(pause_s, self.resume)
+                return
+
+    def _leave(self, delay_s: float, then: Callable[[], None]) -> None:
+        """Look away from the socket for a while."""
+        self._loop.remove_reader(self._socket)
+        self._waiting = self._loop.call_later(delay_s, then)
 
     def _take_one(self) -> None:
         self._accept()

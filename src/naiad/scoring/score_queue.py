@@ -73,7 +73,7 @@ class ScoreQueue:
         # In the order of arrival, which is that of running.
         self._jobs: dict[Job, None] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._run_ns = 0.0
+        self._run_ns = float(_SLOW_NS)  # until it is known better
         self.on_idle: Callable[[], None] | None = None
 
     def __len__(self) -> int:

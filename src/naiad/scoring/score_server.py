@@ -19,6 +19,7 @@ from naiad.server.request_head import RequestHead
 from naiad.server.response import JSON, Response
 
 _MAX_PATIENCE_S: Final = 0.1
+_PAUSE_S: Final = 0.002
 _NOT_FAILED: Final = b"x-ms-run-function-failed: False\r\n"
 _CHALLENGE: Final = b"WWW-Authenticate: Bearer\r\n"
 
@@ -49,7 +50,9 @@ class ScoreServer(HttpServer):
 
     def accept_from(self, *listening: socket.socket) -> None:
         """Accept connections on sockets that listen already."""
-        self._listeners = [Listener(one, self._accepted, self._patience_s) for one in listening]
+        self._listeners = [
+            Listener(one, self._accepted, patience_s=self._patience_s, pause_s=self._pause_s) for one in listening
+        ]
         self._sweep()
 
     def stop_accepting(self) -> None:
@@ -99,6 +102,10 @@ class ScoreServer(HttpServer):
     def _patience_s(self) -> float:
         waiting = len(self._queue)
         return min(self._queue.run_s, _MAX_PATIENCE_S) * waiting if self._is_shared and waiting else 0.0
+
+    def _pause_s(self) -> float:
+        run_s = self._queue.run_s
+        return _PAUSE_S if self._is_shared and run_s > _PAUSE_S else 0.0
 
     def _resume(self) -> None:
         for listener in self._listeners:

@@ -43,7 +43,7 @@ class ScoringService:
         settings: of the host.
         sockets: to accept connections from; listening, not blocking.
         wakeup_fd: where the numbers of signals come from, as `signal.set_wakeup_fd` writes them.
-        beat: tells the master that this worker lives.
+        beat: tells the master that this worker lives, and us whether the master does.
 
     Attributes:
         ready: set when requests are accepted, or `failure` says why they will not be.
@@ -57,7 +57,7 @@ class ScoringService:
         *,
         sockets: Sequence[socket.socket],
         wakeup_fd: int,
-        beat: Callable[[], None],
+        beat: Callable[[], bool],
     ) -> None:
         self._script = script
         self._settings = settings
@@ -131,7 +131,6 @@ class ScoringService:
             is_shared=settings.worker_count > 1,
         )
         queue = self._queue = runner.queue = ScoreQueue(runner, limits)
-        self._heartbeat()
         try:
             if self._script.is_async:
                 await self._script.init_async()
@@ -141,6 +140,7 @@ class ScoringService:
             return
         self._loop.add_reader(self._wakeup_fd, self._signalled)
         server.accept_from(*self._sockets)
+        self._heartbeat()
         self.ready.set()
         await self._stop.wait()
         await self._drain(server)
@@ -168,7 +168,8 @@ class ScoringService:
         """Tell the master that this worker lives, unless the script has been at one thing since the last time."""
         thread = self._thread
         if thread is None or thread.is_waiting or thread.progress != self._progress:
-            self._beat()
+            if not self._beat():
+                self._stop.set()
             self._progress = thread.progress if thread is not None else 0
         self._loop.call_later(_HEARTBEAT_S, self._heartbeat)
 

@@ -78,7 +78,6 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         super().init_signals()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._end_while_starting)
-        signal.signal(signal.SIGABRT, self._hang_while_starting)
 
     def run(self) -> None:
         """Load the script and serve it."""
@@ -91,7 +90,7 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 self.app.settings,
                 sockets=[listener.sock for listener in self.sockets],
                 wakeup_fd=self.PIPE[0],
-                beat=self.notify,
+                beat=self._beat,
             )
             was_told = service.run(self._ready)
         except NaiadError as error:
@@ -105,6 +104,11 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             script.init()
         logger.info("Scoring timeout is set to %d", self.app.settings.scoring_timeout_ms)
         return script
+
+    def _beat(self) -> bool:
+        """Tell the master that this worker lives; whether the master does."""
+        self.notify()
+        return bool(os.getppid() == self.ppid)
 
     def _ready(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
@@ -127,8 +131,3 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def _end_while_starting(self, number: int, frame: FrameType | None) -> None:
         logging.shutdown()
         os._exit(0)
-
-    def _hang_while_starting(self, number: int, frame: FrameType | None) -> None:
-        log_stacks(logger, "WORKER TIMEOUT")
-        self._say(error=f"User's init function did not return within {self.cfg.timeout} s (WORKER_TIMEOUT)")
-        os._exit(1)
