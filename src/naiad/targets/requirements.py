@@ -26,6 +26,9 @@ PROVIDED: Final = frozenset(
 )
 """Packages whose part for entry scripts naiad plays itself (azure-ml.md §8.4): never installed."""
 
+HOST_PACKAGES: Final = ("gunicorn", "httptools", "ngh2", "uvloop")
+"""What naiad's host of an entry script is made of: always of the version that naiad needs, whatever else asks for."""
+
 _CONDA_TOOLS: Final = frozenset(("python", "pip", "setuptools", "wheel"))
 _OPTIONS: Final = frozenset(
     ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--no-binary", "--only-binary")
@@ -41,10 +44,15 @@ class Requirements:
     Attributes:
         python: version of Python that is asked for, such as `3.12` or `>=3.12`; None when naiad's own will do.
         lines: as in a requirements file, sorted options first; empty when there is nothing to install.
+        overrides: requirements that count instead of all others of the same name.
     """
 
     python: str | None
     lines: tuple[str, ...]
+    overrides: tuple[str, ...]
+
+
+_NOTHING: Final = Requirements(None, (), ())
 
 
 def find_requirements(environment: Environment) -> Requirements:
@@ -60,7 +68,7 @@ def find_requirements(environment: Environment) -> Requirements:
                 f"environment {environment.name}: interpreterPath {section.interpreter_path} is not available",
                 hint="leave it out: packages that the user manages are those of the Python that naiad runs in",
             )
-        return Requirements(None, ())
+        return _NOTHING
     _check_conda_packages(environment)
     python = _other_python(environment)
     options: list[str] = []
@@ -70,13 +78,20 @@ def find_requirements(environment: Environment) -> Requirements:
             options.append(_checked_option(line, environment))
         elif (requirement := _parse(line, environment)) is None:
             needed.append(line)
-        elif canonicalize_name(requirement.name) not in PROVIDED and (
+        elif canonicalize_name(requirement.name) not in (*PROVIDED, *HOST_PACKAGES) and (
             python is not None or not is_satisfied(requirement)
         ):
             needed.append(str(requirement))
+    own = _own_requirements()
     if python is not None:
-        needed += _own_requirements()
-    return Requirements(python, (*sorted(set(options)), *sorted(set(needed))) if needed else ())
+        needed += own
+        overrides = [line for line in own if Requirement(line).name in HOST_PACKAGES]
+    else:
+        # A marker that is never true: not installed, also when another package needs it.
+        overrides = [f"{name}; python_version < '0'" for name in HOST_PACKAGES]
+    if not needed:
+        return _NOTHING
+    return Requirements(python, (*sorted(set(options)), *sorted(set(needed))), tuple(overrides))
 
 
 def own_folders() -> tuple[str, ...]:

@@ -4,8 +4,9 @@
     <folder>/<key>.lock      held by who builds it
     <folder>/.<key>.<random> being built; worthless after a crash
 
-The key is the digest of everything that decides what is in it. The environment's own packages come first; behind them
-naiad and its packages can be imported, so that `python -m naiad.scoring` runs and nothing is installed twice.
+The key is the digest of everything that decides what is in it. The environment's own packages come first (but for
+those that the entry script's host is made of); behind them naiad and its packages can be imported, so that
+`python -m naiad.scoring` runs and nothing is installed twice.
 """
 
 from __future__ import annotations
@@ -128,15 +129,19 @@ class _Build:
     def _make(self, venv: Path) -> None:
         self._uv("venv", "--quiet", "--no-project", "--relocatable", "--python", self._base, str(venv))
         python = interpreter(venv)
-        file = venv / "requirements.txt"
-        file.write_text("\n".join(self._requirements.lines) + "\n")
-        self._uv("pip", "install", "--no-progress", "--python", str(python), "--requirement", str(file))
+        files = {"--requirements": self._requirements.lines, "--overrides": self._requirements.overrides}
+        arguments: list[str] = []
+        for option, lines in files.items():
+            file = venv / f"{option.removeprefix('--')}.txt"
+            file.write_text("\n".join(lines) + "\n")
+            arguments += [option, str(file)]
+        self._uv("pip", "install", "--no-progress", "--python", str(python), *arguments)
         site = Path(self._output(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
         # `addsitedir` and not bare paths: naiad may be installed through a .pth file of its own. Last in the alphabet,
         # behind those of the environment's packages.
-        lines = (f"import site; site.addsitedir({path!r})\n" for path in own_folders())
-        (site / "zz_naiad.pth").write_text("".join(lines))
-        self._output(python, "import naiad.errors")
+        links = (f"import site; site.addsitedir({path!r})\n" for path in own_folders())
+        (site / "zz_naiad.pth").write_text("".join(links))
+        self._output(python, "import naiad.scoring.host")
 
     def _remove_leftovers(self) -> None:
         for leftover in self._folder.glob(f".{self._key}.*"):
@@ -215,6 +220,7 @@ def _key(requirements: Requirements, base: str) -> str:
         "python": os.path.realpath(base),
         "version": platform.python_version() if requirements.python is None else requirements.python,
         "requirements": requirements.lines,
+        "overrides": requirements.overrides,
         "naiad": own_folders(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -9,13 +9,20 @@ from packaging.requirements import Requirement
 
 import naiad
 from naiad.errors import ConfigError
-from naiad.targets.requirements import Requirements, describe, find_requirements, is_satisfied, own_folders
+from naiad.targets.requirements import (
+    HOST_PACKAGES,
+    Requirements,
+    describe,
+    find_requirements,
+    is_satisfied,
+    own_folders,
+)
 from naiad.workspace.conda import CondaDependencies
 from naiad.workspace.curated import CURATED
 from naiad.workspace.environment import Environment, PythonSection
 
 NUMPY = importlib.metadata.version("numpy")
-NOTHING = Requirements(None, ())
+NOTHING = Requirements(None, (), ())
 OWN = platform.python_version_tuple()
 
 
@@ -43,6 +50,7 @@ def test_curated_environments_need_nothing(curated: Environment) -> None:
         "azureml-inference-server-http[x]",
         "inference-schema[numpy-support]",
         "naiad",
+        "gunicorn==20.1.0",
     ],
 )
 def test_what_naiad_has_or_plays_itself_is_not_installed(requirement: str) -> None:
@@ -78,7 +86,8 @@ def test_order_and_repetition_mean_nothing() -> None:
         find_requirements(one)
     first = find_requirements(environment("aa-x<2,>=1", "--index-url https://a", "bb-x"))
     second = find_requirements(environment("bb-x", "--index-url=https://a", "aa-x >=1,<2", "bb-x"))
-    assert first == second == Requirements(None, ("--index-url https://a", "aa-x<2,>=1", "bb-x"))
+    assert first == second
+    assert first.lines == ("--index-url https://a", "aa-x<2,>=1", "bb-x")
 
 
 def test_options_alone_need_nothing() -> None:
@@ -136,6 +145,8 @@ def test_another_python_gets_naiads_packages_too(python: str, wanted: str) -> No
     names = {Requirement(line).name for line in found.lines}
     assert {"numpy", "httptools", "uvloop", "gunicorn"} <= names
     assert "s3fs" not in names
+    assert {Requirement(line).name for line in found.overrides} == set(HOST_PACKAGES)
+    assert set(found.overrides) <= set(found.lines)
 
 
 @pytest.mark.parametrize("python", ["python=3.8.13", "python=3.6", "python=2.7"])

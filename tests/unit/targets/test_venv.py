@@ -7,6 +7,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import gunicorn
 import pytest
 
 from naiad.errors import ConfigError, DeploymentError
@@ -15,12 +16,13 @@ from naiad.workspace.conda import CondaDependencies
 from naiad.workspace.environment import Environment, PythonSection
 
 
-def make_wheel(folder: Path, name: str, version: str, module: str, code: str) -> None:
+def make_wheel(folder: Path, name: str, version: str, module: str, code: str, *, needs: str | None = None) -> None:
     """A wheel with one module and a console script of its name."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{module}.py": code,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + (f"Requires-Dist: {needs}\n" if needs else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {module}:main\n",
         f"{info}/RECORD": "",
@@ -36,6 +38,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     make_wheel(folder, "greeting", "1.0", "greeting", "def main(): print('good day')\n")
     make_wheel(folder, "jmespath", "99.0", "jmespath", "__version__ = 'the environment own'\n")
+    make_wheel(folder, "gunicorn", "20.1", "gunicorn", "__version__ = 'too old'")
+    make_wheel(folder, "tracker", "1.0", "tracker", "", needs="gunicorn<21")
     make_wheel(folder, "intruder", "1.0", "naiad", "")
     return folder
 
@@ -87,6 +91,11 @@ def test_an_environment_has_its_packages_and_behind_them_naiads(wheels: Path, fo
     script = subprocess.run([python.with_name("greeting")], capture_output=True, text=True, check=True)
     assert script.stdout == "good day\n"
     assert names(folder) == [python.parents[1].name]
+
+
+def test_the_host_is_made_of_what_naiad_needs(wheels: Path, folder: Path, told: list[str]) -> None:
+    python = build(environment(wheels, "tracker", "gunicorn==20.1"), folder=folder, report=told.append)
+    assert output(python, "import tracker, gunicorn; print(gunicorn.__version__)") == gunicorn.__version__
 
 
 def test_what_was_built_is_used_again(wheels: Path, folder: Path, told: list[str]) -> None:
