@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Final
 
-from werkzeug.http import remove_entity_headers
 from werkzeug.wrappers import Response
 
 from naiad.scoring.score_response import (
@@ -57,8 +56,6 @@ def _from_werkzeug(response: Response, execution: tuple[str, str], *, may_stream
         return error_response(500, INTERNAL_ERROR)
     if status >= 500:
         response.headers[FAILED_HEADER] = "True"
-    if status == 304:
-        remove_entity_headers(response.headers)
     headers = [(name, value) for name, value in response.headers if name.lower() not in _FRAMING]
     for name, value in headers:
         if not _HEADER_LINE.fullmatch(f"{name}: {value}"):
