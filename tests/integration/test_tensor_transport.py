@@ -78,9 +78,10 @@ def test_spans_that_do_not_fit(client: Any, segments: dict[str, Path]) -> None:
     tensor.set_shared_memory("in", 64)
     with pytest.raises(InferenceServerException, match="input byte size mismatch for input 'x'"):
         client.infer("tiny", [tensor])
-    tensor.set_shared_memory("in", 128, offset=4)
-    with pytest.raises(InferenceServerException, match=r"Invalid offset \+ byte size"):
-        client.infer("tiny", [tensor])
+    for byte_size, offset in ((128, 4), (129, 0), (1 << 62, 0)):
+        tensor.set_shared_memory("in", byte_size, offset=offset)
+        with pytest.raises(InferenceServerException, match=r"Invalid offset \+ byte size"):
+            client.infer("tiny", [tensor])
     tensor = triton.InferInput("x", [2, 16], "FP32")
     tensor.set_shared_memory("in", 128)
     output = triton.InferRequestedOutput("y")

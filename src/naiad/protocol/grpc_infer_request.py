@@ -29,7 +29,6 @@ _EMPTY_FINAL: Final = "triton_enable_empty_final_response"
 _STOL: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
 _MAX_VERSION: Final = (1 << 63) - 1
 _INVALID: Final = DataType("<invalid>", "TYPE_INVALID", 0, datatypes.BY_NAME["UINT8"].dtype, "", 1)
-_UNSIGNED_32_BITS: Final = (1 << 32) - 1
 
 
 @dataclass(slots=True)
@@ -234,7 +233,7 @@ def _read_output(output: Any) -> RequestedOutput:
             raise InvalidArgumentError("invalid value for 'classification' parameter, expected >= 0")
         if wanted.span is not None:
             raise InvalidArgumentError("output can't set both 'shared_memory_region' and 'classification'")
-        wanted.class_count = parameter.int64_param & _UNSIGNED_32_BITS
+        wanted.class_count = parameter.int64_param
     return wanted
 
 

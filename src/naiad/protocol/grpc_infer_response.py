@@ -50,6 +50,15 @@ def stream_prefix(size_bytes: int) -> bytes:
     return tag(2) + varint(size_bytes)
 
 
-def stream_error(text: str, request_id: str) -> bytes:
-    """The `ModelStreamInferResponse` for a request that has no answer."""
-    return field(1, text.encode(errors="replace")) + field(2, response_id(request_id))
+def stream_error(text: str, request_id: str, *, model_name: str = "") -> bytes:
+    """The `ModelStreamInferResponse` for a request that has no answer.
+
+    Args:
+        text: what went wrong.
+        request_id: "" for none.
+        model_name: of the model that took the request on, and then failed; "" when none did.
+    """
+    response = response_id(request_id)
+    if model_name:
+        response = field(1, model_name.encode()) + response + FINAL_RESPONSE
+    return field(1, text.encode(errors="replace")) + field(2, response)

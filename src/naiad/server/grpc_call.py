@@ -371,7 +371,7 @@ class GrpcCall:
             if not self._stopping:
                 self._half_close()
         elif self._message is None:
-            raise InternalError("a unary call has one message, and none was sent")
+            raise InternalError("Unable to parse request")  # the real server's words
         else:
             message, self._message = self._message, None
             self._answer(message, now_ns)

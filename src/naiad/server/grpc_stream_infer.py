@@ -100,12 +100,12 @@ class InferStream:
         else:
             self._go_on()
 
-    def failed(self, asked: StreamedRequest, error: NaiadError, request_id: str) -> None:
+    def failed(self, asked: StreamedRequest, error: NaiadError, request: InferRequest) -> None:
         """A request that was taken on has no answer."""
         if self._ends_with_error:
             asked.error = error
         else:
-            asked.answer = [stream_error(error.message, request_id)]
+            asked.answer = [stream_error(error.message, request.id, model_name=request.model.name)]
         self.flush()
 
     def _end(self, error: NaiadError | None) -> None:
@@ -163,4 +163,4 @@ class StreamedRequest:
     def fail(self, request: InferRequest, error: NaiadError) -> None:
         """There are none."""
         self.request = None
-        self._stream.failed(self, error, request.id)
+        self._stream.failed(self, error, request)

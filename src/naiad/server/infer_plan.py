@@ -31,7 +31,8 @@ class InferPlan:
         answer: makes what writes its answers.
 
     Raises:
-        InvalidArgumentError: the model does not accept the header.
+        NotFoundError: a region of shared memory is not registered.
+        InvalidArgumentError: a span reaches beyond its region, or the model does not accept the header.
     """
 
     def __init__(
@@ -41,6 +42,9 @@ class InferPlan:
         shared: SharedMemory,
         answer: Callable[[Model, InferHeader], AnswerPlan],
     ) -> None:
+        self._output_spans = [output.span for output in header.outputs if output.span is not None]
+        for span in [*(tensor.span for tensor in header.inputs if tensor.span is not None), *self._output_spans]:
+            shared.region(span)
         admitted = admit(model, header)
         self._model = model
         self._shared = shared
@@ -60,7 +64,6 @@ class InferPlan:
         self._is_plain = len(self._plain) == len(admitted.inputs)
         self._is_as_sent = self._is_plain and self._plain == list(range(len(raw)))
         self._answer = answer(model, header)
-        self._output_spans = [output.span for output in header.outputs if output.span is not None]
 
     def request(
         self, header: InferHeader, raw: Sequence[Buffer], sink: Sink, arrived_ns: int, *, request_id: str

@@ -62,7 +62,7 @@ class SharedMemoryViews:
         Raises:
             NotFoundError: one is asked for by name.
         """
-        if any(region.name == name for region in self.memory.regions()):
+        if name and any(region.name == name for region in self.memory.regions()):
             raise NotFoundError(
                 f"The region named '{name}' is registered as system shared memory, not CUDA shared memory"
             )

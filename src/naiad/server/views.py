@@ -104,7 +104,7 @@ class Views:
         return True
 
     def statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
-        """The counters of one model, one version, or all (triton.md §6.3).
+        """The counters of one model, one version, or all, then whatever the version (triton.md §6.3).
 
         Raises:
             InvalidArgumentError: there is no such model or version.
@@ -112,7 +112,7 @@ class Views:
         models = [model for model in self.engine.ready_models() if name in ("", model.name)]
         if name and not models:
             raise InvalidArgumentError(f"requested model '{name}' is not available")
-        if version:
+        if name and version:
             models = [model for model in models if int(model.version) == int(version)]
             if not models:
                 raise InvalidArgumentError(f"requested model version is not available for model '{name}'")

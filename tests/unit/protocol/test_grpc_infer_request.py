@@ -275,7 +275,7 @@ class TestOutputs:
 
     def test_as_classes(self) -> None:
         assert [each.class_count for each in header(outputs=[output(classification=3)]).outputs] == [3]
-        assert header(outputs=[output(classification=1 << 32)]).outputs[0].class_count == 0
+        assert header(outputs=[output(classification=1 << 32)]).outputs[0].class_count == 1 << 32
 
     def test_in_shared_memory(self) -> None:
         span: dict[str, Any] = {

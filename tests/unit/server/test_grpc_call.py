@@ -218,7 +218,7 @@ class TestUnary:
     @pytest.mark.parametrize(
         ("sent", "message"),
         [
-            (b"", "a unary call has one message, and none was sent"),
+            (b"", "Unable to parse request"),
             (framed_message(b"a") * 2, "a unary call has one message, and more were sent"),
             (framed_message(b"abc")[:-1], "the stream ended in the middle of a message"),
             (b"\x00\x00", "the stream ended in the middle of a message"),

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2
 from naiad.config.restricted_api import CATEGORIES, parse_restricted_api
 from naiad.config.trace_config import TraceSettings
 from naiad.engine.shared_memory import SharedMemory
-from naiad.engine.tracing import TraceSettings, Tracing
+from naiad.engine.tracing import Tracing
 from naiad.errors import InternalError, InvalidArgumentError, NaiadError, NotFoundError, RestrictedError
 from naiad.messages import service_pb2
 from naiad.server.grpc_call import Streaming, Unary
@@ -224,7 +224,7 @@ class TestViews:
 
     def test_statistics(self, service: Service) -> None:
         service.engine.found.statistics.count_batch(requests=1, rows=3, queue_ns=5, input_ns=6, infer_ns=7)
-        for name, version in (("", ""), ("m", ""), ("m", "1")):
+        for name, version in (("", ""), ("m", ""), ("m", "1"), ("", "7")):
             (told,) = service.ask("ModelStatistics", name=name, version=version).model_stats
             assert (told.name, told.version, told.inference_count, told.execution_count) == ("m", "1", 3, 1)
             assert told.inference_stats.compute_infer.ns == 7
@@ -242,6 +242,7 @@ class TestViews:
             service.ask("SystemSharedMemoryRegister", name="r", key="naiad-nope", byte_size=8)
         with pytest.raises(InvalidArgumentError, match="'r', GPUs not supported"):
             service.ask("CudaSharedMemoryRegister", name="r", raw_handle=b"x", byte_size=8)
+        assert not service.ask("CudaSharedMemoryStatus", name="").regions
         service.ask("SystemSharedMemoryUnregister")
         service.ask("CudaSharedMemoryUnregister", name="r")
 

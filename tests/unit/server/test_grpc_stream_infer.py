@@ -124,7 +124,9 @@ class TestErrors:
             "Request for unknown model: 'nope' is not found",
         ]
         assert [each.infer_response.id for each in told] == ["a", "b", "c"]
-        assert told[1].infer_response == service_pb2.ModelInferResponse(id="b")
+        final = {"triton_final_response": service_pb2.InferParameter(bool_param=True)}
+        assert told[1].infer_response == service_pb2.ModelInferResponse(model_name="m", id="b", parameters=final)
+        assert told[2].infer_response == service_pb2.ModelInferResponse(id="c")
         assert not stream.call.is_finished
 
     def test_without_an_id_have_an_empty_response(self) -> None:

@@ -12,7 +12,7 @@ from naiad.datatypes import encode_bytes
 from naiad.engine.model import Model
 from naiad.engine.request import InferRequest
 from naiad.engine.shared_memory import SharedMemory
-from naiad.errors import InternalError, InvalidArgumentError, NotFoundError
+from naiad.errors import InvalidArgumentError, NotFoundError
 from naiad.server.http_plans import PlanCache, raw_request
 from tests.support.engine import RecordingSink, idle_model, spec
 
@@ -256,10 +256,10 @@ class TestSharedMemory:
         with pytest.raises(NotFoundError, match="Unable to find shared memory region: 'r'"):
             two.request(text, bytes(16))
 
-    def test_a_span_without_a_size(self, two: Plans) -> None:
-        text = header(tensor("a", parameters={"shared_memory_region": "r"}), tensor("b"))
-        with pytest.raises(InternalError, match="Unable to parse 'shared_memory_byte_size'"):
-            two.request(text, bytes(8))
+    def test_regions_come_before_what_the_model_wants(self, two: Plans) -> None:
+        text = header(tensor("a", parameters={"shared_memory_region": "r"}))
+        with pytest.raises(NotFoundError, match="Unable to find shared memory region: 'r'"):
+            two.request(text)
 
 
 UNKNOWN = "[request id: <id_unknown>] "
