@@ -196,6 +196,11 @@ class Client:
         self.read_until(lambda: self.streams[number].settled, f"an answer on stream {number}")
         return self.streams[number]
 
+    def read_body(self, number: int) -> Stream:
+        """Read until some of an answer's body has come on a stream."""
+        self.read_until(lambda: self.streams[number].body, f"some of an answer on stream {number}")
+        return self.streams[number]
+
     def read_to_end(self) -> None:
         """Read until the server ends the connection."""
         deadline = time.monotonic() + TIMEOUT_S

@@ -13,7 +13,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_for
 
 CASES = (*FRAMING_CASES, *REQUEST_CASES)
-ROUNDS = 40
+ROUNDS = 30
 WARM_UP_ROUNDS = 20
 MAX_GROWTH_BYTES = 4 << 20
 

@@ -54,7 +54,7 @@ def test_an_answer_comes_byte_by_byte(server: Server) -> None:
     with Client(server.http_port) as client:
         client.greet((Setting.INITIAL_WINDOW_SIZE, 1))
         client.send(*post())
-        client.read_until(lambda: client.streams[1].body, "the first byte")
+        client.read_body(1)
         while not client.streams[1].ended:
             client.send(window_update(1, 1))
             client.catch_up()

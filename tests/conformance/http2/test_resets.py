@@ -50,7 +50,7 @@ def amid_answer(client: Client, stream: int) -> None:
     head, body = echo(stream, CONTENT)
     client.send(head)
     client.send_body(stream, body)
-    client.read_until(lambda: client.streams[stream].body, "the beginning of an answer")
+    client.read_body(stream)
 
 
 def behind_answer(client: Client, stream: int) -> None:
