@@ -25,7 +25,7 @@ Each flag can also be given by the environment variable behind it, or under its 
 Flags win over variables, variables over the file.
 
   --reload
-      Load the script again whenever a file in its folder changes."""
+      Load the script again whenever Python code in its folder changes."""
 
 app = typer.Typer(**APP_SETTINGS, add_completion=False)
 

@@ -1,4 +1,4 @@
-"""The host for somebody who is writing a script: started anew, or reloaded, whenever its folder changes."""
+"""The host for somebody who is writing a script: started anew, or reloaded, whenever its code changes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def serve_and_reload(arguments: Sequence[str], folder: Path) -> int:
 
     Args:
         arguments: the host's.
-        folder: whose changes count.
+        folder: in which changes of Python files count.
 
     Returns:
         The exit status of the host that ran last.
     """
-    from watchfiles import watch
+    from watchfiles import PythonFilter, watch
 
     host = _start(arguments)
     with _told_to_stop() as stop:
         try:
-            for _ in watch(folder, stop_event=stop, raise_interrupt=False):
+            for _ in watch(folder, watch_filter=PythonFilter(), stop_event=stop, raise_interrupt=False):
                 if host.poll() is None:
                     host.send_signal(signal.SIGHUP)
                 else:
