@@ -43,16 +43,18 @@ class Requirements:
 
     Attributes:
         python: version of Python that is asked for, such as `3.12` or `>=3.12`; None when naiad's own will do.
-        lines: as in a requirements file, sorted options first; empty when there is nothing to install.
+        lines: as in a requirements file, options first; empty when there is nothing to install.
+        constraints: what naiad's own packages satisfy, and what is installed of the same name must satisfy too.
         overrides: requirements that count instead of all others of the same name.
     """
 
     python: str | None
     lines: tuple[str, ...]
+    constraints: tuple[str, ...]
     overrides: tuple[str, ...]
 
 
-_NOTHING: Final = Requirements(None, (), ())
+_NOTHING: Final = Requirements(None, (), (), ())
 
 
 def find_requirements(environment: Environment) -> Requirements:
@@ -72,26 +74,31 @@ def find_requirements(environment: Environment) -> Requirements:
     _check_conda_packages(environment)
     python = _other_python(environment)
     options: list[str] = []
-    needed: list[str] = []
+    needed: set[str] = set()
+    constraints: set[str] = set()
     for line in section.conda_dependencies.pip:
         if line.startswith("-"):
             options.append(_checked_option(line, environment))
         elif (requirement := _parse(line, environment)) is None:
-            needed.append(line)
-        elif canonicalize_name(requirement.name) not in (*PROVIDED, *HOST_PACKAGES) and (
-            python is not None or not is_satisfied(requirement)
-        ):
-            needed.append(str(requirement))
+            needed.add(line)
+        elif canonicalize_name(requirement.name) in (*PROVIDED, *HOST_PACKAGES):
+            continue
+        elif python is None and is_satisfied(requirement):
+            requirement.extras.clear()
+            constraints.add(str(requirement))
+        else:
+            needed.add(str(requirement))
     own = _own_requirements()
     if python is not None:
-        needed += own
+        needed.update(own)
         overrides = [line for line in own if Requirement(line).name in HOST_PACKAGES]
     else:
         # A marker that is never true: not installed, also when another package needs it.
         overrides = [f"{name}; python_version < '0'" for name in HOST_PACKAGES]
     if not needed:
         return _NOTHING
-    return Requirements(python, (*sorted(set(options)), *sorted(set(needed))), tuple(overrides))
+    lines = (*dict.fromkeys(options), *sorted(needed))
+    return Requirements(python, lines, tuple(sorted(constraints)), tuple(overrides))
 
 
 def own_folders() -> tuple[str, ...]:

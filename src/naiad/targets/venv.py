@@ -11,6 +11,7 @@ those that the entry script's host is made of); behind them naiad and its packag
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -129,7 +130,11 @@ class _Build:
     def _make(self, venv: Path) -> None:
         self._uv("venv", "--quiet", "--no-project", "--relocatable", "--python", self._base, str(venv))
         python = interpreter(venv)
-        files = {"--requirements": self._requirements.lines, "--overrides": self._requirements.overrides}
+        files = {
+            "--requirements": self._requirements.lines,
+            "--constraints": self._requirements.constraints,
+            "--overrides": self._requirements.overrides,
+        }
         arguments: list[str] = []
         for option, lines in files.items():
             file = venv / f"{option.removeprefix('--')}.txt"
@@ -218,9 +223,8 @@ def _key(requirements: Requirements, base: str) -> str:
     content = {
         "layout": _LAYOUT,
         "python": os.path.realpath(base),
-        "version": platform.python_version() if requirements.python is None else requirements.python,
-        "requirements": requirements.lines,
-        "overrides": requirements.overrides,
+        "version": platform.python_version(),
+        "requirements": dataclasses.asdict(requirements),
         "naiad": own_folders(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

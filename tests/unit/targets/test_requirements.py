@@ -22,7 +22,7 @@ from naiad.workspace.curated import CURATED
 from naiad.workspace.environment import Environment, PythonSection
 
 NUMPY = importlib.metadata.version("numpy")
-NOTHING = Requirements(None, (), ())
+NOTHING = Requirements(None, (), (), ())
 OWN = platform.python_version_tuple()
 
 
@@ -88,6 +88,16 @@ def test_order_and_repetition_mean_nothing() -> None:
     second = find_requirements(environment("bb-x", "--index-url=https://a", "aa-x >=1,<2", "bb-x"))
     assert first == second
     assert first.lines == ("--index-url https://a", "aa-x<2,>=1", "bb-x")
+
+
+def test_the_order_of_options_is_kept() -> None:
+    options = ("--extra-index-url https://b", "--extra-index-url https://a")
+    assert find_requirements(environment(*options, "bb-x", options[0])).lines == (*options, "bb-x")
+
+
+def test_what_naiad_has_still_counts_for_what_is_installed() -> None:
+    found = find_requirements(environment("numpy >= 1", "tritonclient[http]", "azureml-defaults", "gunicorn", "bb-x"))
+    assert (found.lines, found.constraints) == (("bb-x",), ("numpy>=1", "tritonclient"))
 
 
 def test_options_alone_need_nothing() -> None:

@@ -40,6 +40,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_wheel(folder, "jmespath", "99.0", "jmespath", "__version__ = 'the environment own'\n")
     make_wheel(folder, "gunicorn", "20.1", "gunicorn", "__version__ = 'too old'")
     make_wheel(folder, "tracker", "1.0", "tracker", "", needs="gunicorn<21")
+    make_wheel(folder, "modern", "1.0", "modern", "", needs="jmespath>=99")
     make_wheel(folder, "intruder", "1.0", "naiad", "")
     return folder
 
@@ -98,9 +99,16 @@ def test_the_host_is_made_of_what_naiad_needs(wheels: Path, folder: Path, told: 
     assert output(python, "import tracker, gunicorn; print(gunicorn.__version__)") == gunicorn.__version__
 
 
+def test_what_naiad_has_already_still_counts(wheels: Path, folder: Path, told: list[str]) -> None:
+    python = build(environment(wheels, "modern", "jmespath"), folder=folder, report=told.append)
+    assert output(python, "import jmespath; print(jmespath.__version__)") == "the environment own"
+    with pytest.raises(DeploymentError, match="jmespath<99"):
+        build(environment(wheels, "modern", "jmespath<99"), folder=folder, report=told.append)
+
+
 def test_what_was_built_is_used_again(wheels: Path, folder: Path, told: list[str]) -> None:
     first = build(environment(wheels, "greeting", "numpy"), folder=folder, report=told.append)
-    again = Environment("other", python=environment(wheels, "numpy", "numpy>=1", "greeting").python)
+    again = Environment("other", python=environment(wheels, "numpy", "azureml-defaults", "greeting").python)
     assert build(again, folder=folder, report=told.append) == first
     assert told[-1] == "Environment other: built before"
     assert build(environment(wheels, "greeting==1.0"), folder=folder, report=told.append) != first
