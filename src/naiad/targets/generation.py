@@ -117,6 +117,13 @@ class Generation:
         for own in self._private:
             own.close()
 
+    def accepts(self) -> bool:
+        """Whether one of the processes has the service's socket open still; False where the system does not tell."""
+        with suppress(OSError):
+            link = f"socket:[{os.fstat(self.listener.fileno()).st_ino}]"
+            return any(link in _open_files(process.pid) for process in self._processes())
+        return False
+
     @property
     def metrics_port(self) -> int | None:
         """Where the metrics of the engine are, while there is one."""
@@ -144,6 +151,17 @@ class Generation:
             with suppress(psutil.Error):
                 found += [root, *root.children(recursive=True)] if root is not None else []
         return found
+
+
+def _open_files(pid: int) -> set[str]:
+    """What a process has open, as Linux names it; nothing when it has ended."""
+    found = set()
+    with suppress(OSError):
+        folder = f"/proc/{pid}/fd"
+        for descriptor in os.listdir(folder):
+            with suppress(OSError):
+                found.add(os.readlink(f"{folder}/{descriptor}"))
+    return found
 
 
 def _address(role: str, listener: socket.socket) -> dict[str, str]:

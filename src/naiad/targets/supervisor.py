@@ -25,6 +25,7 @@ from typing import Any
 from naiad.errors import NaiadError
 from naiad.targets.generation import Generation, listen
 from naiad.targets.generation_folder import generation_folder, older_generation_folders
+from naiad.targets.keeper import READY_POLL_S
 from naiad.targets.launch import LAUNCH_NAME, UPDATE_NAME, Launch
 from naiad.targets.process import kill_service_processes
 from naiad.targets.process_lock import ProcessLock, supervisor_lock_path
@@ -149,14 +150,17 @@ class Supervisor:
                 listener.close()
             self._update_failed(launch, cause)
             return
-        os.replace(self._directory / UPDATE_NAME, self._directory / LAUNCH_NAME)
         self._generation = new
+        draining = self._drain(old, close=old.listener if listener is not old.listener else None)
+        # Whoever waits for the update shall not be answered by what it has replaced.
+        while old.accepts() and not draining.done():
+            await asyncio.wait((draining,), timeout=READY_POLL_S)
+        os.replace(self._directory / UPDATE_NAME, self._directory / LAUNCH_NAME)
         self.publish(
             port=listener.getsockname()[1], scoring_path=launch.scoring_path, generation=launch.generation, error=None
         )
         self._generations_changed()
         self._log.event("I", f"Update: generation {launch.generation} has taken over")
-        self._drain(old, close=old.listener if listener is not old.listener else None)
 
     def _update_failed(self, launch: Launch, cause: str) -> None:
         (self._directory / UPDATE_NAME).unlink(missing_ok=True)
@@ -164,7 +168,7 @@ class Supervisor:
         self._log.event("E", f"Update failed, the service goes on as it was: {cause}")
         self.publish(update_error=cause)
 
-    def _drain(self, old: Generation, *, close: socket.socket | None) -> None:
+    def _drain(self, old: Generation, *, close: socket.socket | None) -> asyncio.Task[None]:
         """Let an old generation answer what it has accepted, in the background."""
 
         async def drain() -> None:
@@ -177,6 +181,7 @@ class Supervisor:
         task = asyncio.create_task(drain())
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
+        return task
 
     def _prepare(self, launch: Launch, listener: socket.socket) -> Generation:
         return Generation(
@@ -240,7 +245,9 @@ class Supervisor:
         return 0
 
     def _end(self, cause: str) -> None:
-        self._generation = None
+        if self._generation is not None:
+            self._generation.listener.close()
+            self._generation = None
         self.publish(state="failed", processes={}, healthy=False, metrics_port=None, error=cause)
 
 

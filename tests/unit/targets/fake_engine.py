@@ -83,14 +83,15 @@ def main() -> int:
     server.daemon_threads = False
     server.socket.close()
     server.socket = listening
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     if not arguments.never_ready:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         ready = {"http": listening.getsockname()[1], "metrics": 0, "pid": os.getpid()}
         temporary = arguments.ready_file.with_suffix(".tmp")
         temporary.write_text(json.dumps(ready))
         temporary.rename(arguments.ready_file)
     signal.sigwait({signal.SIGUSR1 if arguments.deaf else signal.SIGTERM})
-    server.shutdown()
+    if not arguments.never_ready:
+        server.shutdown()
     server.server_close()  # waits for answers that are on their way
     print("the engine has drained", flush=True)
     return 0
