@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from naiad.errors import ConfigError, InvalidArgumentError
+from naiad.errors import ConfigError, InvalidArgumentError, NaiadError
 
 
 class EntryScriptError(ConfigError):
@@ -21,6 +21,14 @@ class EntryScriptError(ConfigError):
 
 class InputSchemaError(InvalidArgumentError, ValueError):
     """A value of a request is not what `@input_schema` describes."""
+
+
+class UnsupportedMediaTypeError(NaiadError):
+    """The body is not of the content type that `run()` takes."""
+
+    http_status = 415
+    grpc_code = 3
+    code_name = "Invalid argument"
 
 
 class ScoringTimeout(BaseException):

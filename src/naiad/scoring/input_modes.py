@@ -10,20 +10,13 @@ from urllib.parse import parse_qsl
 
 import werkzeug.urls  # noqa: F401 - registers the error handler "werkzeug.url_quote"
 
-from naiad.errors import InvalidArgumentError, NaiadError
+from naiad.errors import InvalidArgumentError
 from naiad.scoring.aml_request import AMLRequest, aml_request
+from naiad.scoring.errors import UnsupportedMediaTypeError
 from naiad.scoring.json_body import parse_json
 from naiad.scoring.score_request import ScoreRequest
 
 Arguments: TypeAlias = dict[str, Any]
-
-
-class UnsupportedMediaTypeError(NaiadError):
-    """The body is not of the content type that `run()` takes."""
-
-    http_status = 415
-    grpc_code = 3
-    code_name = "Invalid argument"
 
 
 class InputMode(Protocol):

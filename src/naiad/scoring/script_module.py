@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from naiad.scoring import import_paths
 from naiad.scoring.errors import EntryScriptError
 
 _MODULE_NAME: Final = "entry_module"
+_OURS: Final = ("<frozen importlib", f"{Path(__file__).parent}{os.sep}")
 _IMPORT_FAILED: Final = "Failed to import user script because it raised an unhandled exception"
 
 _log = logging.getLogger("azmlinfsrv.user_script")
@@ -89,4 +91,4 @@ def user_traceback(error: BaseException) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(("<frozen importlib", str(Path(__file__).parent))) or filename == importlib.__file__
+    return filename.startswith(_OURS) or filename == importlib.__file__

@@ -46,7 +46,10 @@ class UserRun:
         Raises:
             EntryScriptError: it cannot be called with what a request holds.
         """
-        parameters = list(inspect.signature(function).parameters.values())
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except ValueError as error:
+            raise EntryScriptError(f"The parameters of run() cannot be found out: {error}") from error
         if any(parameter.kind not in _NAMED for parameter in parameters):
             raise EntryScriptError("run() cannot accept positional-only arguments, *args, or **kwargs.")
         inputs = [parameter for parameter in parameters if parameter.name != "request_headers"]

@@ -48,6 +48,10 @@ def test_milestones_are_logged(load: LoadScript, tmp_path: Path, caplog: pytest.
         ("def run(data, **more): pass", "run() cannot accept positional-only arguments, *args, or **kwargs."),
         ("def run(data, /): pass", "run() cannot accept positional-only arguments, *args, or **kwargs."),
         ("def run(data, other): pass", "its parameter 'other' has no default."),
+        (
+            "run = type",
+            "The parameters of run() cannot be found out: no signature found for builtin type <class 'type'>",
+        ),
         ("async def init(): pass\ndef run(data): pass", "an async init() needs an async run()."),
         (
             RAW_WITH_A_SCHEMA,

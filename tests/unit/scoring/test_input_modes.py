@@ -171,6 +171,15 @@ def test_bodies_are_what_pythons_json_makes_of_them(value: Any, ascii_only: bool
         assert repr(parse_json(body)) == repr(expected)
 
 
+LONG = st.integers(-(2**65), 2**65) | st.sampled_from([2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64 - 1, 2**64])
+DIGITS = st.text("0123456789", min_size=1, max_size=40)
+
+
+@given(LONG | st.tuples(LONG, st.floats(0, 1e-3)) | st.dictionaries(DIGITS, LONG, max_size=3))
+def test_long_integers_are_integers(value: Any) -> None:
+    assert repr(parse_json(json.dumps(value).encode())) == repr(json.loads(json.dumps(value)))
+
+
 @given(st.binary(max_size=20) | st.text('[]{}:,"\\ue019-.+NaInfity', max_size=20).map(str.encode))
 def test_what_json_cannot_read_is_refused(body: bytes) -> None:
     try:

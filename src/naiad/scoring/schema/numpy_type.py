@@ -121,4 +121,7 @@ def _timedelta(value: Any) -> Any:
             f"Invalid timedelta {value!r}: expected a count and a unit such as '5 days'; "
             f"units are {', '.join(_TIMEDELTA_UNITS)}"
         )
-    return np.array(int(count), dtype=f"timedelta64[{code}]")[()]
+    try:
+        return np.array(int(count), dtype=f"timedelta64[{code}]")[()]
+    except OverflowError as error:
+        raise ValueError(f"Invalid timedelta {value!r}: {error}") from error

@@ -80,6 +80,7 @@ def test_an_array_is_left_alone() -> None:
         (DAYS, ["5 lightyears"], "Invalid timedelta '5 lightyears'"),
         (DAYS, ["x days"], "Invalid timedelta 'x days'"),
         (DAYS, [5], "Invalid timedelta 5"),
+        (DAYS, ["9" * 40 + " days"], "Invalid timedelta '999"),
         (ROWS, [[1, "x"]], "Invalid input array: a row must be an object or an array with the fields i, s, f"),
         (ROWS, [5], "Invalid input array: a row must be an object or an array with the fields i, s, f"),
         (ROWS, [{"i": 1, "s": "x"}], "Invalid input array: a row has no field 'f'"),
