@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from naiad.errors import InvalidArgumentError, NaiadError, UnsupportedError
+from naiad.errors import InvalidArgumentError, MethodNotAllowedError, NaiadError, UnsupportedError
 from naiad.protocol.compression import IDENTITY
 from naiad.server.grpc_call import GrpcService, Streaming, Unary
 from naiad.server.grpc_framing import Headers, parse_timeout_ns
@@ -60,7 +60,9 @@ def read_grpc_head(headers: Mapping[bytes, bytes], service: GrpcService, *, comp
     timeout_ns = 0
     encoding = headers.get(b"grpc-encoding", IDENTITY)
     method = service.find(path)
-    if method is None:
+    if headers.get(b":method") != b"POST":
+        error = MethodNotAllowedError("a call is a POST")
+    elif method is None:
         error = UnsupportedError(f"there is no method {path.decode('latin-1')}")
     elif encoding not in (*_ENCODINGS, IDENTITY):
         error = UnsupportedError(f"grpc-encoding must be gzip, deflate or identity, got: {encoding.decode('latin-1')}")
