@@ -48,7 +48,7 @@ class UserRun:
         """
         try:
             parameters = list(inspect.signature(function).parameters.values())
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise EntryScriptError(f"The parameters of run() cannot be found out: {error}") from error
         if any(parameter.kind not in _NAMED for parameter in parameters):
             raise EntryScriptError("run() cannot accept positional-only arguments, *args, or **kwargs.")

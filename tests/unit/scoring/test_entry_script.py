@@ -48,10 +48,6 @@ def test_milestones_are_logged(load: LoadScript, tmp_path: Path, caplog: pytest.
         ("def run(data, **more): pass", "run() cannot accept positional-only arguments, *args, or **kwargs."),
         ("def run(data, /): pass", "run() cannot accept positional-only arguments, *args, or **kwargs."),
         ("def run(data, other): pass", "its parameter 'other' has no default."),
-        (
-            "run = type",
-            "The parameters of run() cannot be found out: no signature found for builtin type <class 'type'>",
-        ),
         ("async def init(): pass\ndef run(data): pass", "an async init() needs an async run()."),
         (
             RAW_WITH_A_SCHEMA,
@@ -63,6 +59,11 @@ def test_a_script_that_cannot_be_served_is_refused(load: LoadScript, text: str, 
     with pytest.raises(EntryScriptError) as caught:
         load(text)
     assert caught.value.message.endswith(sentence)
+
+
+def test_a_run_that_does_not_tell_its_parameters_is_refused(load: LoadScript) -> None:
+    with pytest.raises(EntryScriptError, match=r"The parameters of run\(\) cannot be found out: unexpected object 5"):
+        load("def run(data): pass\nrun.__signature__ = 5")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
