@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from benchmarks.contenders import Contender, ServerContender
+from benchmarks.contenders import ServerContender
 from benchmarks.load import Load
-from benchmarks.rows import LOAD_ROWS, MEMORY, READY, FootprintRow, LoadRow
+from benchmarks.rows import LOAD_ROWS, MEMORY, READY, FootprintRow
 from benchmarks.server import Server
 
 Run = TypeVar("Run")
@@ -73,7 +73,32 @@ class _Footprint:
     memory_mb: float
 
 
-def measure_load(row: LoadRow, contenders: Sequence[Contender], *, runs: int, seconds: int) -> RowResult:
+class Row(Protocol):
+    """What is measured under load: see `LoadRow`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def budget(self) -> float: ...
+
+
+RowT = TypeVar("RowT", bound=Row, contravariant=True)
+
+
+class Loadable(Protocol[RowT]):
+    """Who is put under load: see `Contender`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    def check(self, row: RowT) -> None: ...
+    def load(self, row: RowT, seconds: int) -> Load: ...
+
+
+def measure_load(row: RowT, contenders: Sequence[Loadable[RowT]], *, runs: int, seconds: int) -> RowResult:
     """Check one answer of each contender, warm each up, then load them in turn.
 
     Args:
@@ -106,7 +131,7 @@ def measure_footprint(start: Sequence[Callable[[], Server]], *, runs: int) -> li
     ]
 
 
-def _loader(contender: Contender, row: LoadRow, seconds: int) -> Callable[[], Load]:
+def _loader(contender: Loadable[RowT], row: RowT, seconds: int) -> Callable[[], Load]:
     return lambda: contender.load(row, seconds)
 
 

@@ -45,6 +45,7 @@ class Server(ABC):
     """
 
     name: ClassVar[str]
+    ready_path: ClassVar[str] = "/v2/health/ready"
 
     def __init__(
         self,
@@ -77,13 +78,17 @@ class Server(ABC):
         """The environment of the process."""
         return os.environ
 
+    def ask_version(self) -> str:
+        """What the server, which is ready, says of itself."""
+        return str(json.loads(self._get("/v2")[1])["version"])
+
     @property
     def log(self) -> str:
         """Everything that the server has written so far, standard output and error together."""
         return self._log_path.read_text(errors="replace") if self._log_path else self._log_of_stopped
 
     def start(self) -> None:
-        """Start the process and wait until `/v2/health/ready` answers 200.
+        """Start the process and wait until `ready_path` answers 200.
 
         Raises:
             ServerError: when the process ends first, or is not ready in time.
@@ -105,7 +110,7 @@ class Server(ABC):
         try:
             self._await_ready(started + self.ready_timeout_s)
             self.ready_after_s = time.monotonic() - started
-            self.version = json.loads(self._get("/v2")[1])["version"]
+            self.version = self.ask_version()
         except BaseException:
             self.stop()
             raise
@@ -155,7 +160,7 @@ class Server(ABC):
             if self.process.poll() is not None:
                 raise ServerError(f"{self.name} ended with status {self.process.returncode}\n{self._tail()}")
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self._get("/v2/health/ready")[0] == 200:
+                if self._get(self.ready_path)[0] == 200:
                     return
             time.sleep(POLL_S)
         raise ServerError(f"{self.name} is not ready after {self.ready_timeout_s:g} s\n{self._tail()}")

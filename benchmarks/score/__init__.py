@@ -1,0 +1,1 @@
+"""`/score` of naiad's entry-script host beside Azure ML's."""
