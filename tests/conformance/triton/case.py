@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from naiad import datatypes
+from tests.conformance.triton.rpc import Rpc
 from tests.conformance.triton.wire import Answer
 from tests.support.http_client import json_body, request_bytes
 
@@ -28,6 +29,7 @@ class Request:
         metrics: it goes to the metrics port instead of the HTTP port.
     """
 
+    protocol: ClassVar = "HTTP"
     data: bytes
     then: bytes = b""
     answers: int = 1
@@ -38,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Requests that are sent one after another, each on a connection of its own.
+    """Requests that are sent one after another, those over HTTP/1.1 each on a connection of its own.
 
     Attributes:
         name: unique; `noun/what is special`.
@@ -46,7 +48,7 @@ class Case:
     """
 
     name: str
-    requests: tuple[Request, ...]
+    requests: tuple[Request | Rpc, ...]
 
 
 @dataclass(slots=True)
@@ -60,9 +62,9 @@ class Corpus:
     noun: str
     cases: list[Case] = field(default_factory=list)
 
-    def add(self, name: str, *requests: bytes | Request) -> None:
+    def add(self, name: str, *requests: bytes | Request | Rpc) -> None:
         """Add a case."""
-        made = tuple(request if isinstance(request, Request) else Request(request) for request in requests)
+        made = tuple(Request(request) if isinstance(request, bytes) else request for request in requests)
         self.cases.append(Case(f"{self.noun}/{name}", made))
 
 

@@ -26,12 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say how many answers agree, and list what nobody has explained."""
     ledger = config.stash[_LEDGER]
-    if not ledger.compared:
+    if not ledger.tallies:
         return
     terminalreporter.section("conformance")
-    for line in ledger.unexplained:
+    for line in (*ledger.unexplained, *ledger.summary):
         terminalreporter.write_line(line)
-    terminalreporter.write_line(ledger.summary)
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +40,9 @@ def ledger(pytestconfig: pytest.Config) -> Ledger:
 
 
 @pytest.fixture(scope="session")
-def installation() -> TritonInstallation:
+def installation(pytestconfig: pytest.Config) -> TritonInstallation:
     """The real server's files; everything is skipped where they cannot be had."""
     try:
-        return install(say=print)
+        return install(say=pytestconfig.get_terminal_writer().line)
     except InstallationError as error:
         pytest.skip(f"the real Triton cannot be installed here: {str(error).splitlines()[0]}")

@@ -19,6 +19,9 @@ BATCHED_DATATYPES = ("BOOL", "INT64", "UINT8", "FP16", "FP32", "BYTES")
 ONE_INSTANCE = "instance_group { kind: KIND_CPU count: 1 }"
 """Each instance is a process to the real server here, so no model has more than it needs."""
 
+QUEUE_DELAY_US = 400_000
+"""How long `delayed` waits for more requests."""
+
 LABELS = ("cat", "dog", "bird")
 
 
@@ -45,6 +48,10 @@ def _write_tiny(repository: Path) -> None:
         "default_queue_policy { default_timeout_microseconds: 5000000 allow_timeout_override: true } }",
     )
     write_model(repository, "queued", tiny, queued)
+    delayed = TINY_CONFIG.replace(
+        "dynamic_batching {}", f"dynamic_batching {{ max_queue_delay_microseconds: {QUEUE_DELAY_US} }}"
+    )
+    write_model(repository, "delayed", tiny, delayed)
     single = TINY_CONFIG.replace("max_batch_size: 64", "max_batch_size: 1").replace("dynamic_batching {}", "")
     write_model(repository, "single", tiny, single)
 

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
+
 from benchmarks.environment import TritonInstallation
 from benchmarks.triton import TritonServer
 from tests.conformance.triton.case import Request
 from tests.conformance.triton.comparison import Difference, compare, compare_values
+from tests.conformance.triton.rpc import Outcome, Rpc, compare_outcomes, connect, invoke
 from tests.conformance.triton.wire import Reply, ask
 from tests.support import server as naiad_server
 from tests.support.waiting import wait_for
@@ -23,6 +26,9 @@ _SETTLE_S = 60.0
 # Loading is mostly waiting for the processes that the real server starts, so more than its four at a time.
 _LOADS_AT_A_TIME = "--model-load-thread-count=24"
 
+SHARE_MEMORY = ("--allow-client-shm=true",)
+"""For naiad: the real server of this version has no such flag, and its clients may always share memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -31,13 +37,19 @@ class Pair:
     Attributes:
         triton: the real one.
         naiad: ours.
+        channels: to the gRPC port of the one and of the other.
     """
 
     triton: TritonServer
     naiad: naiad_server.Server
+    channels: tuple[grpc.Channel, grpc.Channel]
 
-    def differences(self, request: Request) -> list[Difference]:
+    def differences(self, request: Request | Rpc) -> list[Difference]:
         """Send a request to both, and say where their answers differ."""
+        if isinstance(request, Rpc):
+            outcomes = [_invoke(channel, request) for channel in self.channels]
+            self._assert_alive()
+            return compare_outcomes(request, *outcomes)
         one, other = self.ask(request)
         if request.view is None:
             return compare(one, other)
@@ -51,8 +63,11 @@ class Pair:
             else (self.triton.http_port, self.naiad.http_port)
         )
         one, other = (_ask(port, request) for port in ports)
-        assert self.triton.process.poll() is None, "the real server died of this request: it belongs into one_sided.py"
+        self._assert_alive()
         return one, other
+
+    def _assert_alive(self) -> None:
+        assert self.triton.process.poll() is None, "the real server died of this request: it belongs into one_sided.py"
 
 
 @contextmanager
@@ -81,13 +96,25 @@ def running(
         triton.start()
         try:
             ours.wait_until_ready()
-            yield Pair(triton, ours)
+            with connect(triton.grpc_port) as one, connect(ours.grpc_port) as other:
+                yield Pair(triton, ours, (one, other))
         finally:
             # Unloading every model takes the real server longer than all the rest, and nobody wants them back.
             os.killpg(triton.process.pid, signal.SIGKILL)
             triton.stop()
     finally:
         naiad_server.end(ours)
+
+
+def _invoke(channel: grpc.Channel, rpc: Rpc) -> Outcome:
+    outcomes = list[Outcome]()
+
+    def is_settled() -> bool:
+        outcomes.append(invoke(channel, rpc))
+        return rpc.until is None or rpc.until(rpc.decoded(outcomes[-1].responses[-1]))
+
+    wait_for(is_settled, f"the outcome of {rpc.path}", deadline_s=_SETTLE_S)
+    return outcomes[-1]
 
 
 def _ask(port: int, request: Request) -> Reply:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from tests.conformance.triton.comparison import ABSENT, Difference, compare, compare_values
-from tests.conformance.triton.known_differences import KnownDifference
-from tests.conformance.triton.ledger import Ledger
+from tests.conformance.triton.known_difference import Kind, KnownDifference
+from tests.conformance.triton.ledger import Ledger, Tally
 from tests.conformance.triton.wire import PROBE, Answer, Reply, ask
 
 JSON = {"content-type": "application/json"}
@@ -147,31 +147,45 @@ class TestWire:
 
 
 class TestLedger:
-    def ledger(self, *rows: KnownDifference) -> Ledger:
-        return Ledger(table=rows)
-
-    def record(self, ledger: Ledger, *found: Difference) -> Sequence[str]:
-        return ledger.record("noun/case", found)
-
     def test_what_nobody_explains(self) -> None:
-        ledger = self.ledger(KnownDifference("noun/*", "status", "why", triton="200"))
-        assert self.record(ledger, Difference("status", 200, 400)) == []
-        assert self.record(ledger, Difference("status", 400, 200)) == ["noun/case: status: triton 400, naiad 200"]
-        assert self.record(ledger, Difference("reason", 1, 2)) == ["noun/case: reason: triton 1, naiad 2"]
-        assert self.record(ledger) == []
-        assert ledger.summary == "conformance: 1 of 4 agree (25.0 %), 1 known differences"
+        ledger = Ledger(table=[KnownDifference(Kind.CHOICE, "why", "noun/*", "status", triton="200")])
+        assert record(ledger, Difference("status", 200, 400)) == []
+        assert record(ledger, Difference("status", 400, 200)) == ["noun/case: status: triton 400, naiad 200"]
+        assert record(ledger, Difference("reason", 1, 2)) == ["noun/case: reason: triton 1, naiad 2"]
+        assert record(ledger) == []
+        assert ledger.tallies == {"HTTP": Tally(compared=4, exact=1, added=1, agreeing=1)}
         assert len(ledger.unexplained) == 2
 
-    def test_what_does_no_harm_counts_as_agreement(self) -> None:
-        ledger = self.ledger(
-            KnownDifference("*", "body/hint", "why", harmless=True), KnownDifference("*", "status", "why")
-        )
-        self.record(ledger, Difference("body/hint", ABSENT, "do"))
-        self.record(ledger, Difference("body/hint", ABSENT, "do"), Difference("status", 1, 2))
-        assert (ledger.compared, ledger.agreeing, len(ledger.met)) == (2, 1, 2)
+    def test_how_much_a_difference_weighs(self) -> None:
+        kinds = {"body/hint": Kind.ADDITION, "body/runtime": Kind.ORACLE, "status": Kind.CHOICE}
+        ledger = Ledger(table=[KnownDifference(kind, "why", part=part) for part, kind in kinds.items()])
+        added, oracle, choice = (Difference(part, 1, 2) for part in kinds)
+        for differences in ([], [added], [added, oracle], [added, oracle, choice], [choice]):
+            record(ledger, *differences)
+        assert ledger.tallies["HTTP"] == Tally(compared=5, exact=1, added=2, agreeing=3)
+        assert sorted(ledger.met.values()) == [2, 2, 3]
+
+    def test_the_mildest_row_counts(self) -> None:
+        ledger = Ledger(table=[KnownDifference(Kind.CHOICE, "one"), KnownDifference(Kind.ADDITION, "other")])
+        record(ledger, Difference("status", 1, 2))
+        assert ledger.tallies["HTTP"].added == 1
+        assert [row.reason for row in ledger.met] == ["other"]
+
+    def test_protocols_are_counted_apart(self) -> None:
+        ledger = Ledger(table=[])
+        ledger.record("a", [], protocol="HTTP")
+        ledger.record("b", [Difference("status", 1, 2)], protocol="gRPC")
+        assert [str(tally)[:42] for tally in ledger.tallies.values()] == [
+            "1 pairs of answers, 100.0 % the same to th",
+            "1 pairs of answers, 0.0 % the same to the ",
+        ]
 
     def test_rows_that_explain_nothing_are_not_met(self) -> None:
-        row = KnownDifference("other/*", "*", "why")
-        ledger = self.ledger(row)
-        self.record(ledger, Difference("status", 1, 2))
-        assert row not in ledger.met
+        row = KnownDifference(Kind.CHOICE, "why", "other/*")
+        ledger = Ledger(table=[row])
+        record(ledger, Difference("status", 1, 2))
+        assert not ledger.met[row]
+
+
+def record(ledger: Ledger, *found: Difference) -> list[str]:
+    return ledger.record("noun/case", found)

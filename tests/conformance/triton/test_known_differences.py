@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.triton import test_control, test_folders, test_serving
+from tests.conformance.triton import test_control, test_folders, test_restricted, test_serving
 from tests.conformance.triton.ledger import Ledger
+
+_CASES = (*test_serving.CASES, *test_control.CASES, *test_restricted.CASES)
 
 
 def _all_cases() -> set[str]:
-    names = {case.name for case in (*test_serving.CASES, *test_control.CASES)}
+    names = {case.name for case in _CASES}
     names |= {f"folder/{folder.name}" for folder in test_folders.FOLDERS}
     return names | {f"strict folder/{folder.name}" for folder in test_folders.STRICT_FOLDERS}
 
 
 def test_names_are_unique() -> None:
     """A row of the table means what it says only when a name is one case."""
-    cases = len(test_serving.CASES) + len(test_control.CASES)
-    assert len(_all_cases()) == cases + len(test_folders.FOLDERS) + len(test_folders.STRICT_FOLDERS)
+    assert len(_all_cases()) == len(_CASES) + len(test_folders.FOLDERS) + len(test_folders.STRICT_FOLDERS)
 
 
 @pytest.mark.last
@@ -25,5 +26,5 @@ def test_every_row_still_explains_something(ledger: Ledger) -> None:
     """A row that no difference needs any more has to go."""
     if ledger.cases != _all_cases():
         pytest.skip("not every case ran")
-    stale = [f"{row.cases}: {row.part}: {row.reason}" for row in ledger.table if row not in ledger.met]
+    stale = [f"{row.cases}: {row.part}: {row.reason}" for row in ledger.table if not ledger.met[row]]
     assert not stale

@@ -16,6 +16,12 @@ from tests.conformance.triton.corpus import (
     datatypes,
     extensions,
     generate,
+    grpc_calls,
+    grpc_contents,
+    grpc_requests,
+    grpc_settings,
+    grpc_streams,
+    grpc_views,
     metadata,
     one_sided,
     outputs,
@@ -26,15 +32,17 @@ from tests.conformance.triton.corpus import (
     shapes,
 )
 from tests.conformance.triton.ledger import Ledger
-from tests.conformance.triton.pair import Pair
+from tests.conformance.triton.pair import SHARE_MEMORY, Pair
 from tests.conformance.triton.wire import ask
 
 pytestmark = pytest.mark.timeout(400)
 
 # The repository's cases come first: they look at statistics that later ones fill.
 _CORPORA = (
+    grpc_views,
     *(repository, plain, routes, metadata, connections, request_json, datatypes, binary),
     *(shapes, outputs, compression, generate, extensions),
+    *(grpc_calls, grpc_contents, grpc_requests, grpc_settings, grpc_streams),
 )
 CASES = [case for corpus in _CORPORA for case in corpus.CASES]
 
@@ -43,7 +51,12 @@ CASES = [case for corpus in _CORPORA for case in corpus.CASES]
 def servers(tmp_path_factory: pytest.TempPathFactory, installation: TritonInstallation) -> Iterator[Pair]:
     """Both servers with every model loaded at the start."""
     repository = models.write_repository(tmp_path_factory.mktemp("repository"))
-    with pair.running(repository, installation=installation, directory=tmp_path_factory.mktemp("naiad")) as both:
+    with pair.running(
+        repository,
+        installation=installation,
+        directory=tmp_path_factory.mktemp("naiad"),
+        naiad_flags=SHARE_MEMORY,
+    ) as both:
         yield both
 
 
@@ -52,7 +65,7 @@ def test_answers_agree(case: Case, servers: Pair, ledger: Ledger) -> None:
     """Status, headers and body are the same, but for what is known to differ."""
     unexplained = []
     for request in case.requests:
-        unexplained += ledger.record(case.name, servers.differences(request))
+        unexplained += ledger.record(case.name, servers.differences(request), protocol=request.protocol)
     assert not unexplained
 
 

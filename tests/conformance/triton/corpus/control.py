@@ -11,7 +11,7 @@ from tests.conformance.triton.case import Corpus, Request, get, infer, parsed, p
 from tests.conformance.triton.folders.folder import ONE, TABLE, TABLE_CONFIG, TINY, TINY_CONFIG, Folder, table
 from tests.conformance.triton.wire import Answer
 from tests.support.http_client import json_body
-from tests.support.onnx_models import identity
+from tests.support.onnx_models import identity, ports_config
 
 _TEXT = bytes(identity(("BYTES", ("n",))).SerializeToString())
 
@@ -23,7 +23,7 @@ FOLDERS = (
     Folder("refused", TINY_CONFIG.replace("max_batch_size: 8", "max_batch_size: -1")),
     Folder("nothing", None, {}),
     Folder("auto", ONE),
-    Folder("text", ONE, {"1/model.onnx": _TEXT}),
+    Folder("text", ports_config([("BYTES", [-1])], extra=ONE), {"1/model.onnx": _TEXT}),
 )
 
 INDEX = post("/v2/repository/index")
