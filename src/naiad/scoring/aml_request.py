@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from werkzeug.wrappers import Request
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
     from naiad.scoring.score_request import ScoreRequest
+
+# Other bytes have no place in a URL; werkzeug cannot decode them all.
+_ASCII: Final = bytes(range(128))
 
 __all__ = ["AMLRequest", "AsyncAMLRequest", "rawhttp"]
 
@@ -54,7 +57,7 @@ def aml_request(request: ScoreRequest, request_class: type[AMLRequest]) -> AMLRe
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
-        "QUERY_STRING": request.query.decode("latin-1"),
+        "QUERY_STRING": quote_from_bytes(request.query, safe=_ASCII),
         "REMOTE_ADDR": request.remote_address,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
