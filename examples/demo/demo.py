@@ -1,7 +1,7 @@
-"""The whole of naiad in a minute: two real models registered, deployed with keys, asked, put under load, removed.
+"""The whole of naiad in a minute: two real models registered, deployed in three ways, asked, put under load, removed.
 
 `make demo` runs this. Everything lies in one folder (`.cache/demo` of the project), workspace included, and nothing
-is left running, whatever happens. `KEEP=1 make demo` leaves the service up for you to play with.
+is left running, whatever happens. `KEEP=1 make demo` leaves the services up for you to play with.
 """
 
 from __future__ import annotations
@@ -28,6 +28,18 @@ DEPLOYMENT_CONFIG = """\
   "authEnabled": true
 }
 """
+INFERENCE_CONFIG = """\
+{{
+  "entryScript": "{script}",
+  "sourceDirectory": "{folder}",
+  "environment": {{
+    "name": "demo",
+    "environmentVariables": {{"WORKER_COUNT": "2"}},
+    "python": {{"condaDependencies": {{"dependencies": [{{"pip": ["tritonclient[http]", "onnxruntime", "pillow"]}}]}}}}
+  }}
+}}
+"""
+SERVICES = ("demo", "demo-script", "demo-plain")
 
 
 def main() -> int:
@@ -77,16 +89,47 @@ def walk(session: Session, folder: Path, *, seconds: float, keep: bool) -> None:
     (folder / ".naiad").mkdir(mode=0o700)
     session.run("naiad model register -n demo_models -p models --model-framework=Multi --query id")
 
-    session.title("Deploy it on this machine, on any free port, with keys")
+    session.title("B: deploy it on this machine, on any free port, with keys; clients speak to the inference server")
     (folder / "deploymentconfig.json").write_text(DEPLOYMENT_CONFIG)
     session.run("cat deploymentconfig.json")
-    session.run(
-        "naiad model deploy -n demo -m demo_models:1 --dc deploymentconfig.json --compute-target local --overwrite"
-        " -o none"
-    )
+    deploy(session, "demo", "-m demo_models:1")
     session.run("naiad service show -n demo")
     session.run("naiad service get-keys -n demo")
+    call_directly(session, here, project, seconds=seconds)
 
+    session.title("C: the same models behind a script; clients send a picture, the server batches for all workers")
+    (folder / "inference-config.json").write_text(
+        INFERENCE_CONFIG.format(script="score_page.py", folder=f"{here}/scripts")
+    )
+    session.run("cat inference-config.json")
+    deploy(session, "demo-script", "-m demo_models:1 --ic inference-config.json")
+    score(session, "demo-script", "page.png")
+
+    session.title("A: a script that runs its model itself; clients send a file")
+    session.run("naiad model register -n file_type -p models/triton/file_type --model-framework=Onnx --query id")
+    deploy(session, "demo-plain", f"-m file_type:1 --es score_filetype.py --sd {here}/scripts -e demo")
+    score(session, "demo-plain", f"{here}/demo.py")
+
+    if keep:
+        session.title("The services are still there")
+        print(f"cd {folder}\nnaiad service list -o table\nnaiad service delete -n demo")
+        return
+    session.title("Remove the services and the models")
+    for name in SERVICES:
+        session.run(f"naiad service delete -n {name} --query state")
+    session.run("naiad model delete -i demo_models:1 --query id")
+    session.run("naiad model delete -i file_type:1 --query id")
+
+
+def deploy(session: Session, name: str, options: str) -> None:
+    """Deploy a service on this machine, and wait until it answers."""
+    session.run(
+        f"naiad model deploy -n {name} {options} --dc deploymentconfig.json --compute-target local --overwrite -o none"
+    )
+
+
+def call_directly(session: Session, here: str, project: str, *, seconds: float) -> None:
+    """Health, both models, and load, through Triton's protocol."""
     session.title("Is it ready?")
     session.export("scoring_uri", "naiad service show -n demo --query scoringUri -o tsv")
     session.export("service_key", "naiad service get-keys -n demo --query primaryKey -o tsv")
@@ -106,13 +149,11 @@ def walk(session: Session, folder: Path, *, seconds: float, keep: bool) -> None:
     session.title("How fast? Clients that send one item at a time, batched by the server")
     session.run(f"python {here}/load.py {seconds:g}")
 
-    if keep:
-        session.title("The service is still there")
-        print(f"cd {folder}\nnaiad service show -n demo\nnaiad service delete -n demo")
-        return
-    session.title("Remove the service and the model")
-    session.run("naiad service delete -n demo --query state")
-    session.run("naiad model delete -i demo_models:1 --query id")
+
+def score(session: Session, name: str, file: str) -> None:
+    """Send a file to a service's entry script."""
+    session.run(f"naiad service show -n {name} --query scoringUri")
+    session.run(f"naiad service run -n {name} -d @{file}")
 
 
 @contextmanager
@@ -143,9 +184,10 @@ def ignore_signals() -> None:
 
 
 def clear(session: Session, folder: Path) -> None:
-    """Stop the demo's service and forget its workspace, if an earlier run left them."""
+    """Stop the demo's services and forget its workspace, if an earlier run left them."""
     if (folder / ".naiad").is_dir():
-        session.run_quietly("naiad service delete -n demo --only-show-errors")
+        for name in SERVICES:
+            session.run_quietly(f"naiad service delete -n {name} --only-show-errors")
         shutil.rmtree(folder / ".naiad")
     shutil.rmtree(folder / "models", ignore_errors=True)
 

@@ -10,13 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from classifier import Classifier
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scripts.page_pixels import pixels
 
-SHORT_SIDE = 256
-CROP = 224
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
 ANGLES = (0, 90, 180, 270)
 
 
@@ -42,15 +38,6 @@ def draw(text: str) -> Image.Image:
     lines = "\n".join(text.splitlines()[:16])
     ImageDraw.Draw(page).multiline_text((20, 20), lines, fill="black", font=ImageFont.load_default(size=20), spacing=8)
     return page
-
-
-def pixels(picture: Image.Image) -> NDArray[np.float32]:
-    """What the model sees of a picture: its middle, FP32[3,224,224]."""
-    scale = SHORT_SIDE / min(picture.size)
-    size = (round(picture.width * scale), round(picture.height * scale))
-    left, top = (size[0] - CROP) // 2, (size[1] - CROP) // 2
-    middle = picture.resize(size, Image.Resampling.LANCZOS).crop((left, top, left + CROP, top + CROP))
-    return ((np.asarray(middle) / 255 - MEAN) / DEVIATION).transpose(2, 0, 1).astype(np.float32)
 
 
 if __name__ == "__main__":

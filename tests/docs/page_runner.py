@@ -145,7 +145,8 @@ class PageRunner:
         self._end_server()
         ready = self._folder / "ready.json"
         ready.unlink(missing_ok=True)
-        server = self._server = self._start(f"set -eu\n{text}", NAIAD_READY_FILE=str(ready))
+        told = {"NAIAD_READY_FILE": str(ready), "NAIAD_SCORE_READY_FILE": str(ready)}
+        server = self._server = self._start(f"set -eu\n{text}", **told)
         wait_for(lambda: ready.exists() or server.poll() is not None, "the server is ready, or has ended")
         return "" if server.poll() is None else f"the server ended with status {server.returncode}"
 

@@ -42,7 +42,8 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.service = folder / ".naiad" / "services" / "demo"
+        self.services = folder / ".naiad" / "services"
+        self.service = self.services / "demo"
         self._output_path = folder.with_suffix(".txt")
         environment = {name: value for name, value in os.environ.items() if name != "KEEP"}
         with self._output_path.open("wb") as output:
@@ -105,6 +106,7 @@ def test_walk_after_one_that_was_killed(demo: Demo, folder: Path, port_8000_take
     again = Demo(folder)
     try:
         assert again.wait() == 0, again.output
+        assert list(again.services.iterdir()) == []
         assert service_processes(again.service) == []
     finally:
         again.end()
@@ -132,6 +134,8 @@ def test_walk_after_one_that_was_killed(demo: Demo, folder: Path, port_8000_take
     ]
     assert all(int(rate) > 0 for _, _, rate, _ in rows)
     assert [float(batch) > 1 for _, _, _, batch in rows] == [False, True, False, True]
+    assert '"turned by": 0' in again.output
+    assert '"type": "python"' in again.output
 
 
 def test_an_interrupt_takes_everything_down(demo: Demo) -> None:
