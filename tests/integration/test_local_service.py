@@ -6,92 +6,21 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import onnx
 import psutil
 import pytest
 import requests
 import tritonclient.http
-from onnx import TensorProto, helper
 
-from naiad.cli.main import run
-from naiad.targets.local_target import stop
-from naiad.targets.process import ProcessId, service_processes
-from naiad.workspace.workspace import Workspace
+from naiad.targets.process import ProcessId
+from tests.support.machine import DEADLINE_S, NAIAD, Machine, wait_for, write_model
 
-DEADLINE_S = 60
-NAIAD = (sys.executable, "-m", "naiad")
 SEED_CONFIG = {"computeType": "aks", "containerResourceRequirements": {"cpu": 1, "memoryInGB": 4}, "gpuCores": 1}
 REQUEST = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]})
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """The first true value of a condition; an assertion when it stays false."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
-    return value
-
-
-def write_model(repository: Path, name: str, operator: str) -> None:
-    """A model that gives `operator(x, x)` of a batch of pairs."""
-    shape: list[str | int | None] = ["n", 2]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)]
-    graph = helper.make_graph([helper.make_node(operator, ["x", "x"], ["y"])], name, inputs, outputs)
-    folder = repository / name / "1"
-    folder.mkdir(parents=True)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, folder / "model.onnx")
-
-
-class Finished(NamedTuple):
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Machine:
-    """A project folder with models in it, and the commands that a user gives there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.workspace = Workspace(folder / ".naiad")
-
-    def naiad(self, *words: str) -> Finished:
-        """Run one command, in this process: starting Python for each would take most of the tests' time."""
-        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-            status = run(words)
-        return Finished(status, out.getvalue(), err.getvalue())
-
-    def show(self, name: str) -> dict[str, Any]:
-        """What `service show` prints."""
-        shown = self.naiad("service", "show", "-n", name)
-        assert shown.returncode == 0, shown.stderr
-        document: dict[str, Any] = json.loads(shown.stdout)
-        return document
-
-    def deploy(self, name: str, model: str, *words: str) -> dict[str, Any]:
-        """Deploy a model here; what the command prints."""
-        deployed = self.naiad("model", "deploy", "-n", name, "-m", model, "--compute-target", "local", *words)
-        assert deployed.returncode == 0, deployed.stderr
-        document: dict[str, Any] = json.loads(deployed.stdout)
-        return document
-
-    def supervisor(self, name: str) -> ProcessId:
-        """Who keeps a service running."""
-        return ProcessId(**json.loads((self.workspace.services.directory(name) / "supervisor.lock").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +45,7 @@ def machine(project: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machi
     monkeypatch.delenv("NAIAD_WORKSPACE", raising=False)
     monkeypatch.chdir(project.folder)
     yield project
-    for service in project.workspace.services.list():
-        directory = project.workspace.services.directory(service.name)
-        stop(directory, report=lambda _: None)
-        assert service_processes(directory) == []
-        project.workspace.services.delete(service.name)
+    project.clear()
 
 
 def is_ready(uri: str, **headers: str) -> bool:
