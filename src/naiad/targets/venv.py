@@ -137,6 +137,8 @@ class _Build:
         }
         arguments: list[str] = []
         for option, lines in files.items():
+            if not lines:
+                continue
             file = venv / f"{option.removeprefix('--')}.txt"
             file.write_text("\n".join(lines) + "\n")
             arguments += [option, str(file)]
@@ -209,14 +211,15 @@ def _failure(environment: Environment, lines: Sequence[str]) -> DeploymentError:
         elif line.startswith(_FAILURE) or words:
             words.append(line.removeprefix("error: ").removeprefix("cause: "))
     text = "\n".join(words or lines[-5:]).strip() or "uv ended without a word"
-    if not hints:
+    if "Failed to fetch" in text or "Request failed" in text:
         hints.append(
             "the package index cannot be reached; packages that naiad's own Python has are not looked for, and "
             "--index-url or --find-links among the requirements name another place"
-            if "Failed to fetch" in text or "Request failed" in text
-            else f"check names and versions of the requirements: {describe(environment.python.conda_dependencies.pip)}"
         )
-    return DeploymentError(f"Environment {environment.name} cannot be built: {text}", hint="; ".join(hints))
+    elif "No solution found" in text:
+        requirements = describe(environment.python.conda_dependencies.pip)
+        hints.append(f"check names and versions of the requirements: {requirements}")
+    return DeploymentError(f"Environment {environment.name} cannot be built: {text}", hint="; ".join(hints) or None)
 
 
 def _key(requirements: Requirements, base: str) -> str:

@@ -85,6 +85,7 @@ def test_an_image_is_not_used_and_that_is_told(folder: Path, told: list[str]) ->
 def test_an_environment_has_its_packages_and_behind_them_naiads(wheels: Path, folder: Path, told: list[str]) -> None:
     python = build(environment(wheels, "greeting", "jmespath==99", "numpy"), folder=folder, report=told.append)
     assert told[0] == "Environment e: installing greeting, jmespath==99"
+    assert not any("warning" in line for line in told)
     assert "  + greeting==1.0" in told
     assert told[-1].startswith("Environment e: ready after ")
     code = "import greeting, jmespath, naiad, numpy; greeting.main(); print(jmespath.__version__)"
@@ -137,6 +138,7 @@ def test_packages_that_do_not_exist_are_told_in_uvs_words(wheels: Path, folder: 
         build(environment(wheels, "greeting==2.0"), folder=folder, report=told.append)
     assert caught.value.message.startswith("Environment e cannot be built: No solution found when resolving")
     assert "greeting==2.0" in caught.value.message
+    assert "check names and versions of the requirements: greeting==2.0" in str(caught.value.hint)
     assert names(folder) == []
     with pytest.raises(DeploymentError) as caught:
         build(environment(wheels, "not-there"), folder=folder, report=told.append)
@@ -220,6 +222,17 @@ def test_variables_of_another_python_do_no_harm(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "other"))
     assert build(environment(wheels, "greeting"), folder=folder, report=told.append).exists()
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    wheels: Path, folder: Path, told: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DeploymentError, match="cannot be built: Failed to initialize cache") as caught:
+        build(environment(wheels, "greeting"), folder=folder, report=told.append)
+    assert caught.value.hint is None
+    assert names(folder) == []
 
 
 def test_a_folder_that_cannot_be_made_is_told(wheels: Path, tmp_path: Path, told: list[str]) -> None:
