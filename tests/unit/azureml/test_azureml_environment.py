@@ -159,6 +159,15 @@ def test_build_local_registers_and_builds(ws: Workspace, capsys: pytest.CaptureF
         env.build_local(ws)
 
 
+def test_build_tells_when_it_is_asked(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    built = Environment("e").build(ws, image_build_compute="cluster")
+    assert (built.status, Environment.get(ws, "e").version) == ("Succeeded", "1")
+    built.wait_for_completion()
+    assert capsys.readouterr().out == ""
+    built.wait_for_completion(show_output=True)
+    assert capsys.readouterr().out == "Environment e: nothing to install\n"
+
+
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [

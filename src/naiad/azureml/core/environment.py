@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,14 @@ from naiad.targets import venv
 from naiad.targets.environment_file import load_directory, read_requirements_file, save_directory
 from naiad.workspace import environment as values
 
-__all__ = ["CondaDependencies", "ContainerRegistry", "DockerSection", "Environment", "PythonSection"]
+__all__ = [
+    "CondaDependencies",
+    "ContainerRegistry",
+    "DockerSection",
+    "Environment",
+    "ImageBuildDetails",
+    "PythonSection",
+]
 
 
 @dataclass(slots=True)
@@ -39,6 +46,24 @@ class PythonSection:
     conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
     conda_dependencies_file: str | None = None
     base_conda_environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuildDetails:
+    """How `Environment.build` went; it has succeeded, or there were no details.
+
+    Attributes:
+        log: what happened, a line each.
+        status: of the build.
+    """
+
+    log: tuple[str, ...]
+    status: str = "Succeeded"
+
+    def wait_for_completion(self, show_output: bool = False) -> None:
+        """Return at once; print what happened when `show_output` is set."""
+        if show_output:
+            say("\n".join(self.log))
 
 
 class Environment:
@@ -193,10 +218,28 @@ class Environment:
             UserErrorException: when the environment asks for what cannot be had here.
         """
         accept_unused("Environment.build_local()", **kwargs)
+        self._build(workspace, report=say)
+
+    def build(self, workspace: Workspace, image_build_compute: Any = None) -> ImageBuildDetails:
+        """Install the packages now instead of at the first deployment; they are installed when this returns.
+
+        Args:
+            workspace: where the environment is registered and built.
+            image_build_compute: accepted and not used.
+
+        Raises:
+            UserErrorException: when the environment asks for what cannot be had here.
+        """
+        accept_unused("Environment.build()", image_build_compute=image_build_compute)
+        log: list[str] = []
+        self._build(workspace, report=log.append)
+        return ImageBuildDetails(tuple(log))
+
+    def _build(self, workspace: Workspace, *, report: Callable[[str], None]) -> None:
         local = local_workspace(workspace)
         with translated(UserErrorException):
             registered = local.environments.register(environment_value(self))
-            venv.build(registered, folder=local.root / venv.FOLDER_NAME, report=say)
+            venv.build(registered, folder=local.root / venv.FOLDER_NAME, report=report)
 
     def save_to_directory(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Write the environment's files (azure-ml.md §3.5).
