@@ -176,7 +176,8 @@ class GrpcCall:
             return
         self.is_finished = True
         self._since_ns = clock_ns()
-        self.request = self._message = self._handler = self._backlog = None
+        self.request = self._message = self._handler = None
+        self._drop_backlog()
         if self.deadline_ns:
             self._connection.server.deadlines.discard(self)
         if error is None and self._stopping:
@@ -293,6 +294,11 @@ class GrpcCall:
         except Exception:
             self._crash()
 
+    @property
+    def unconsumed_bytes(self) -> int:
+        """What came while the call was paused."""
+        return sum(len(data) for data, _ in self._backlog) if self._backlog else 0
+
     def cancel(self) -> None:
         """The client is gone, or does not wait any more."""
         if self.is_finished:
@@ -391,12 +397,17 @@ class GrpcCall:
         if request is not None:
             request.model.scheduler.cancel(request)
         handler, self._handler = self._handler, None
-        self._backlog = None
+        self._drop_backlog()
         if handler is not None:
             try:
                 handler.cancel()
             except Exception:
                 logger.exception("unexpected error in %r", self.path)
+
+    def _drop_backlog(self) -> None:
+        if self._backlog:
+            self._connection.session.consume(self._stream_id, self.unconsumed_bytes)
+        self._backlog = None
 
     def _crash(self) -> None:
         logger.exception("unexpected error in %r", self.path)

@@ -283,6 +283,8 @@ class Http2Connection(asyncio.Protocol):
             stream.check_time(
                 now_ns, receive_timeout_ns=server.receive_timeout_ns, read_timeout_ns=server.idle_timeout_ns
             )
+        if self.session.mend_window(sum(stream.unconsumed_bytes for stream in self._streams.values())):
+            self.flush_later()
         if self._over or (self._ending and not self._streams) or (self._end_by_ns and now_ns > self._end_by_ns):
             self._transport.abort()
         elif self._draining_since_ns:

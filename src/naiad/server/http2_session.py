@@ -96,7 +96,7 @@ class Http2Session:
         limits: what may come.
     """
 
-    __slots__ = ("_connection", "_listener", "_to_reset")
+    __slots__ = ("_connection", "_limits", "_listener", "_to_reset", "_window_bytes")
 
     def __init__(self, listener: Listener, limits: SessionLimits) -> None:
         self._listener = listener
@@ -119,7 +119,9 @@ class Http2Session:
                 ngh2.Setting.NO_RFC7540_PRIORITIES: 1,
             }
         )
-        self._connection.set_local_window_size(limits.window_bytes)
+        self._limits = limits
+        self._window_bytes = limits.window_bytes
+        self._connection.set_local_window_size(self._window_bytes)
         self._to_reset: list[int] = []
 
     def receive(self, data: bytes | memoryview) -> None:
@@ -196,6 +198,27 @@ class Http2Session:
             self._connection.acknowledge_received_data(size, stream_id)
         except ngh2.NGH2Error:
             return
+
+    def mend_window(self, unconsumed_bytes: int) -> bool:
+        """Open the connection's window again where it was lost for good: what had come of a frame when its stream was
+        reset is given to nobody, who could consume it.
+
+        Args:
+            unconsumed_bytes: of all streams' data.
+
+        Returns:
+            Whether there is something to send.
+        """
+        least_bytes = self._limits.window_bytes // 2 - self._limits.max_frame_bytes - unconsumed_bytes
+        try:
+            missing_bytes = least_bytes - self._connection.local_window_size
+            if missing_bytes <= 0:
+                return False
+            self._window_bytes += missing_bytes
+            self._connection.set_local_window_size(self._window_bytes)
+        except ngh2.NGH2Error:
+            return False
+        return True
 
     def ping(self) -> None:
         """Ask whether the other side is there."""

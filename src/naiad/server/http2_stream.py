@@ -199,6 +199,11 @@ class HttpStream:
             self._dispatch(self._body.content(), now_ns)
             self._body = None
 
+    @property
+    def unconsumed_bytes(self) -> int:
+        """Whatever comes is taken in at once."""
+        return 0
+
     def cancel(self) -> None:
         """The client is gone."""
         if self.is_finished:

@@ -439,6 +439,28 @@ class TestCancellation:
         assert started.grpc_status == 4
         assert started.reset == ngh2.ErrorCode.NO_ERROR
 
+    async def test_calls_that_end_in_the_middle_of_a_frame_do_not_close_the_connections_window(self) -> None:
+        site = Site()
+        client = site.client
+        half = framed_message(bytes(15_000))
+        for number in range(2000):
+            started = client.call(b"/s/Echo", ended=False)
+            client.h2.send_data(client.stream_id(started), half)
+            sent = client.h2.data_to_send()
+            client.transport.deliver(sent[:10_000])
+            site.connection()._streams[client.stream_id(started)].expire()  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+            client.exchange()
+            client.transport.deliver(sent[10_000:])
+            client.exchanges.clear()
+            if number % 500 == 499:  # some 5 MB are lost, of the window's 16
+                site.connection().check_time(site.connection()._now_ns)
+                await asyncio.sleep(0)
+        client.exchange()
+        assert client.h2.remote_window_size > 7_000_000
+        assert client.call(b"/s/Echo", bytes(1_000_000)).grpc_status == 0
+        assert client.h2.remote_window_size <= site.server.session_limits.window_bytes
+
 
 class TestStreaming:
     async def test_messages_both_ways(self) -> None:
@@ -497,6 +519,23 @@ class TestStreaming:
         handler.call.resume()
         await site.client.until(lambda: len(handler.said) == 101)
         assert site.reserved_bytes() == 0
+
+    @pytest.mark.parametrize("how", ["reset", "deadline", "finish"])
+    async def test_what_a_paused_handler_never_got_does_not_close_the_window(self, how: str) -> None:
+        site = Site()
+        for _ in range(30):
+            stream = site.client.call(b"/s/StreamLater", b"first", ended=False)
+            call = site.service.handlers[-1].call
+            call.pause()
+            site.client.send(stream, bytes(1_000_000))
+            if how == "reset":
+                site.client.reset(stream)
+            elif how == "deadline":
+                call.expire()
+            else:
+                call.finish()
+            await site.client.until(lambda: call.is_finished)
+        assert site.client.h2.remote_window_size > 7_000_000
 
     async def test_a_handler_that_pauses_again_in_a_message(self) -> None:
         site = Site()
