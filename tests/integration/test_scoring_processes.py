@@ -103,6 +103,8 @@ def test_an_init_may_take_longer_than_a_worker_may_hang(tmp_path: Path) -> None:
         (("--config_file", "nowhere.json"), {}, 3, "Invalid config file!"),
         (("--auth-keys", "nowhere.json"), {}, 3, "unable to read keys from 'nowhere.json'"),
         (("--fd", "0"), {}, 1, "file descriptor 0 is no socket"),
+        ((), {"AZUREML_DEBUG_PORT": "5678"}, 3, "AZUREML_DEBUG_PORT is set, and debugpy is not installed"),
+        ((), {"NAIAD_SCORE_READY_FILE": "no/where"}, 1, "unable to write the ready file 'no/where'"),
         (("--host", "203.0.113.1"), {}, 1, "unable to listen on '203.0.113.1:0'"),
     ],
 )
@@ -347,6 +349,44 @@ def test_a_busy_host_still_takes_connections(tmp_path: Path, script: Path) -> No
         wait_for(lambda: host.ask("GET", "/").status == 200, "a probe is answered")
         assert not all(one.done() for one in slow)
         assert [one.result().status for one in slow] == [200] * 4
+
+
+def test_a_debugger_takes_control_before_the_script_is_loaded(tmp_path: Path, script: Path) -> None:
+    (tmp_path / "debugpy.py").write_text(
+        "import sys\n"
+        "def connect(port): print('debugger at', port, 'score' in str(sys.modules.get('entry_module')))\n"
+        "def wait_for_client(): print('debugger has control')\n"
+    )
+    environment = {"AZUREML_DEBUG_PORT": "5678", "PYTHONPATH": str(tmp_path)}
+    with running(script, directory=tmp_path / "run", environment=environment) as host:
+        told = [
+            host.log.index(text) for text in ("debugger at 5678 False", "debugger has control", "Found user script")
+        ]
+        assert told == sorted(told)
+
+
+def test_threads_that_a_script_leaves_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        "import threading, time\n"
+        "def init(): threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "def run(data): return 1\n",
+    )
+    with running(script, directory=tmp_path / "run") as host:
+        old = workers(host)
+        host.signal(signal.SIGHUP)
+        wait_for(lambda: not set(old) & set(workers(host)), "the old worker is gone")
+
+
+def test_an_address_of_ip_version_6(tmp_path: Path, script: Path) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("there is no IPv6 here")
+    with (
+        running(script, "--host=::1", directory=tmp_path) as host,
+        socket.create_connection(("::1", host.port), 10) as connection,
+    ):
+        connection.sendall(request_bytes("GET", "/"))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_second_port_for_probes(tmp_path: Path, script: Path) -> None:

@@ -99,7 +99,8 @@ def spawn(
     directory.mkdir(parents=True, exist_ok=True)
     ready_path, log_path = directory / "ready.json", directory / "host.log"
     ready_path.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "naiad.scoring", "--ready-file", str(ready_path)]
+    command = [sys.executable, "-m", "naiad.scoring"]
+    variables = {**os.environ, "NAIAD_SCORE_READY_FILE": str(ready_path), **(environment or {})}
     if not {"--port", "--fd"} & set(flags):
         command += ["--port", "0"]
     if script is not None:
@@ -111,7 +112,7 @@ def spawn(
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            env={**os.environ, **(environment or {})},
+            env=variables,
             pass_fds=tuple(inherited),
             start_new_session=True,
         )

@@ -102,7 +102,7 @@ class ScoringApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has
         """Serve until told to stop.
 
         Returns:
-            The exit status, and why no worker became ready, if none did.
+            The exit status, and why the host has ended by itself, if it has.
 
         Raises:
             EntryScriptError: the script was to be loaded before the workers, and cannot be.

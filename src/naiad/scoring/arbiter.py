@@ -40,7 +40,7 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     @property
     def cause(self) -> str:
-        """Why no worker became ready; empty while that is not so."""
+        """Why the host has ended by itself; empty while that is not so."""
         return self._cause
 
     def spawn_worker(self) -> int:
@@ -135,5 +135,9 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             return
         path = Path(settings.ready_file)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps({"pid": os.getpid(), "port": self.app.port}), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps({"pid": os.getpid(), "port": self.app.port}), encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            self._cause = f"unable to write the ready file '{path}': {error.strerror}"
+            raise HaltServer("Nobody can be told that the host is ready.", 1) from error

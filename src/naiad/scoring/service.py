@@ -68,6 +68,7 @@ class ScoringService:
         self._stop = asyncio.Event()
         self._queue: ScoreQueue
         self._progress = -1
+        self._is_giving_up = False
         self._thread: ScriptThread | None = None
         self.ready = threading.Event()
         self.failure: NaiadError | None = None
@@ -175,12 +176,13 @@ class ScoringService:
 
     def _signalled(self) -> None:
         """A signal has come. The main thread, where Python would tell of it, may be deep in the script."""
-        for number in os.read(self._wakeup_fd, 256):
+        # It may come twice: from the interpreter, and from the handler in the main thread.
+        for number in set(os.read(self._wakeup_fd, 256)):
             if number == signal.SIGTERM:
                 self._stop.set()
             elif number in (signal.SIGINT, signal.SIGQUIT):
                 self._give_up("The service is stopping.", status=0)
-            elif number == signal.SIGABRT:
+            elif number == signal.SIGABRT and not self._is_giving_up:
                 log_stacks(logger, "WORKER TIMEOUT")
                 self._give_up(f"The script did not come back in {self._settings.worker_timeout} s.", status=1)
 
@@ -191,6 +193,7 @@ class ScoringService:
 
     def _give_up(self, message: str, *, status: int) -> None:
         """Answer everybody and end the process, whatever the script is doing."""
+        self._is_giving_up = True
         self._queue.refuse_all(message)
         self._loop.call_later(_LAST_WORDS_S, self._exit, status)
 

@@ -110,6 +110,9 @@ class ScoringSettings:
     service_version: str = _setting("SERVICE_VERSION", TEXT, "1.0", "The version in the swagger documents.")
     service_path_prefix: str = _setting("SERVICE_PATH_PREFIX", TEXT, "", "The base path in the swagger documents.")
     workspace_name: str = _setting("WORKSPACE_NAME", TEXT, "", "Accepted for compatibility.")
+    debug_port: int | None = _setting(
+        "AZUREML_DEBUG_PORT", PORT, None, "Where a debugger waits for this process: debugpy must be installed."
+    )
     log_level: str = _setting("AZUREML_LOG_LEVEL", LEVEL, "INFO", "What is logged.")
     server_version_log_response_enabled: bool = _setting(
         "SERVER_VERSION_LOG_RESPONSE_ENABLED", BOOLEAN, True, "Send the header x-ms-server-version."

@@ -24,7 +24,7 @@ _NO_SCRIPT: Final = (
 _IGNORED_KEYS: Final = frozenset(
     {
         *("AML_APP_INSIGHTS_ENABLED", "APP_INSIGHTS_LOG_RESPONSE_ENABLED", "AML_MODEL_DC_STORAGE_ENABLED"),
-        *("HOSTNAME", "AZUREML_DEBUG_PORT"),
+        "HOSTNAME",
     }
 )
 

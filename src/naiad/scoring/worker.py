@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
 import signal
 import sys
+import threading
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from gunicorn.workers.base import Worker
 
 from naiad.engine.execution import clock_ns
-from naiad.errors import NaiadError
+from naiad.errors import ConfigError, NaiadError
 from naiad.scoring.entry_script import EntryScript
 from naiad.scoring.service import ScoringService
 from naiad.scoring.stacks import log_stacks
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 # of a request's latency.
 _SWITCH_INTERVAL_S: Final = 0.0005
 _MAX_WORDS: Final = 4096
+_LEFT_THREADS_S: Final = 2.0
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -83,6 +86,8 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         """Load the script and serve it."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
+            if (port := self.app.settings.debug_port) is not None:
+                _wait_for_debugger(port)
             script = self._load()
             self._is_async = script.is_async
             service = ScoringService(
@@ -95,8 +100,15 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             was_told = service.run(self._ready)
         except NaiadError as error:
             self._say(error=error.message)
-            sys.exit(1)
-        sys.exit(0 if was_told else 1)
+            self._end(1)
+        self._end(0 if was_told else 1)
+
+    def _end(self, status: int) -> NoReturn:
+        """End the process; threads that the script has left running may hold that up, but not for ever."""
+        last_resort = threading.Timer(_LEFT_THREADS_S, os._exit, (status,))
+        last_resort.daemon = True
+        last_resort.start()
+        sys.exit(status)
 
     def _load(self) -> EntryScript:
         script = self.app.script or self.app.load_script()
@@ -123,11 +135,25 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         os.write(self._says, text.encode() + b"\n")
 
     def _leave_to_the_loop(self, number: int, frame: FrameType | None) -> None:
-        """The loop's thread knows already, unless a script that is async holds it up."""
+        """The loop's thread knows already, unless the script holds it up, or has taken the wake-up pipe away."""
         if number == signal.SIGABRT and self._is_async:
             log_stacks(logger, "WORKER TIMEOUT")
             os._exit(1)
+        os.write(self.PIPE[1], bytes([number]))
 
     def _end_while_starting(self, number: int, frame: FrameType | None) -> None:
         logging.shutdown()
         os._exit(0)
+
+
+def _wait_for_debugger(port: int) -> None:
+    """Let a debugger that listens on a port of this machine take control (azure-ml.md §4.1, AZUREML_DEBUG_PORT)."""
+    logger.warning("Waiting for a debugger at port %d, because AZUREML_DEBUG_PORT is set", port)
+    try:
+        debugpy = importlib.import_module("debugpy")
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "AZUREML_DEBUG_PORT is set, and debugpy is not installed", hint="pip install debugpy, or unset the variable"
+        ) from None
+    debugpy.connect(port)
+    debugpy.wait_for_client()

@@ -61,7 +61,7 @@ def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) ->
 def test_a_config_json_is_found(tmp_path: Path, folder: str) -> None:
     (tmp_path / "script").mkdir()
     (tmp_path / "root").mkdir()
-    (tmp_path / folder / "config.json").write_text('{"SERVICE_NAME": "found", "Mine": 1, "AZUREML_DEBUG_PORT": 9}')
+    (tmp_path / folder / "config.json").write_text('{"SERVICE_NAME": "found", "Mine": 1, "HOSTNAME": "h"}')
     environment = {"AML_APP_ROOT": str(tmp_path / "root"), "AZUREML_ENTRY_SCRIPT": "../script/score.py"}
     read = read_settings((), environment)
     assert read.settings.service_name == "found"
