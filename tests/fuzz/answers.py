@@ -7,6 +7,7 @@ import re
 import zlib
 from typing import Any
 
+from tests.conformance.http2.frames import Type, decode
 from tests.fuzz.corpus import Request
 from tests.support.http_client import Answer
 
@@ -45,6 +46,16 @@ def split_answers(data: bytes) -> tuple[list[Answer], bytes]:
         answers.append(Answer(status, reason, headers, body))
         check_answer(answers[-1])
     return answers, data
+
+
+def are_frames(data: bytes) -> bool:
+    """Whether these are whole frames of HTTP/2, as a client gets them that happens to send the preface."""
+    first = decode(data)
+    if first is None or first[0].type not in (Type.SETTINGS, Type.GOAWAY):
+        return False
+    while (found := decode(data)) is not None:
+        data = data[found[1] :]
+    return not data
 
 
 def check_answer(answer: Answer) -> None:

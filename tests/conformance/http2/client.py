@@ -163,7 +163,7 @@ class Client:
             try:
                 received = self.socket.recv(1 << 16)
             except ConnectionResetError:
-                received = b""
+                received = self._received = b""  # what was on its way is lost
             if not received:
                 assert not self._received, f"the connection ends inside a frame: {self._received[:100]!r}"
                 self.closed = True
