@@ -74,6 +74,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> EnvironmentRegistr
     return Workspace(tmp_path_factory.mktemp("workspace")).environments
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(_KEYS), _json))
 def test_documents(document: dict[str, Any]) -> None:
     with suppress(NaiadError):
@@ -81,6 +82,7 @@ def test_documents(document: dict[str, Any]) -> None:
         assert Environment.from_dict(environment.to_dict()) == environment
 
 
+@settings(deadline=None)
 @given(st.lists(_lines, max_size=3), st.lists(_lines, max_size=3))
 def test_requirements(pip: list[str], packages: list[str]) -> None:
     conda = CondaDependencies(packages=tuple(packages), pip=tuple(pip))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naiad.errors import ConfigError
@@ -15,11 +15,13 @@ _tuples = st.lists(_texts, max_size=4).map(tuple)
 _conda = st.builds(CondaDependencies, _texts, _tuples, _tuples, _tuples)
 
 
+@settings(deadline=None)
 @given(_conda)
 def test_what_is_written_is_read_back(dependencies: CondaDependencies) -> None:
     assert CondaDependencies.from_dict(dependencies.to_dict(), source="test") == dependencies
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Environment,
