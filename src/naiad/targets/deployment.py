@@ -26,7 +26,7 @@ from naiad.targets.ports import is_taken
 from naiad.targets.process_lock import changing
 from naiad.targets.recorded import record, settle
 from naiad.targets.service_script import ServiceScript
-from naiad.targets.service_state import read_state
+from naiad.targets.service_state import ServiceState, read_state
 from naiad.targets.status import status_of
 from naiad.targets.waiting import nobody, wait_until_noticed, wait_until_ready
 from naiad.workspace.environment import Environment
@@ -109,16 +109,13 @@ def deploy(
             **_columns(deployable),
         )
         keys = _keys(workspace, name, local)
-        port = local.port
-        if port is None and before is not None and before.port is not None:
-            port = before.port
-        launch = _prepared(workspace, service, deployable, port=port, is_new=previous is None)
+        launch = _prepared(workspace, service, deployable, port=local.port, is_new=previous is None)
         service = workspace.services.create(service, overwrite=overwrite)
         replaces = stop(directory, report=say)
         if keys is not None:
             workspace.services.set_keys(name, keys)
-        if launch.port is not None and local.port is None and is_taken(launch.port):
-            launch = replace(launch, port=None)
+        if launch.port is None:
+            launch = replace(launch, port=_former_port(before))
         say(f"Starting {_what(launch)}" + (f" on port {launch.port}" if launch.port else ""))
         start(directory, launch)
         if wait:
@@ -285,11 +282,12 @@ def _change(
     launch = _prepared(
         workspace, changed, deployable, port=local.port, is_new=False, record_={**labels, **_columns(deployable)}
     )
-    report(f"Updating: {_what(launch)} starts beside what serves")
-    if not hand_over(directory, launch):
-        report(f"Service {name} did not run: it is started")
+    if hand_over(directory, launch):
+        report(f"Starting {_what(launch)} beside what serves")
+    else:
+        report(f"Service {name} does not run: starting {_what(launch)}")
         stop(directory, report=report)
-        start(directory, launch)
+        start(directory, launch if launch.port is not None else replace(launch, port=_former_port(state)))
     if keys is not None:
         workspace.services.set_keys(name, keys)
     wait_until_noticed(directory, launch.generation)
@@ -361,6 +359,11 @@ def _script(
         return None, None
     script = ServiceScript.from_dict(service.inference)
     return script, stored_source(directory, service.generation) / script.origin.name
+
+
+def _former_port(state: ServiceState | None) -> int | None:
+    """Where a service answered that does not run now, unless somebody else does by now."""
+    return None if state is None or state.port is None or is_taken(state.port) else state.port
 
 
 def _what(launch: Launch) -> str:
