@@ -49,7 +49,6 @@ def to_response(value: Any, run_ms: float, *, may_stream_async: bool) -> ScoreRe
 
 
 def _from_werkzeug(response: Response, execution: tuple[str, str], *, may_stream_async: bool) -> ScoreResponse:
-    _log.info("run() output is HTTP Response")
     status = response.status_code
     if not 200 <= status <= 599:
         _log.error("run() returned a response with status %d; a final status from 200 to 599 is expected", status)
