@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,17 +14,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import environment, machine, measure, models, wrk
+from benchmarks import environment, h2load, machine, measure, models, wrk
 from benchmarks.contenders import BareOnnxruntime, Contender, ServerContender
 from benchmarks.environment import InstallationError, TritonInstallation
+from benchmarks.load_generator import LoadGeneratorError
 from benchmarks.measure import RowResult
 from benchmarks.naiad import NaiadServer
 from benchmarks.recorded_request import WrongAnswerError
 from benchmarks.report import Report
-from benchmarks.rows import LOAD_ROWS, MEMORY, READY, ROW_NAMES, LoadRow
+from benchmarks.rows import LOAD_ROWS, MEMORY, READY, ROW_NAMES, LoadRow, Transport
 from benchmarks.server import Server, ServerError
 from benchmarks.triton import TritonServer
-from benchmarks.wrk import WrkError
 
 
 class Output(StrEnum):
@@ -57,24 +57,25 @@ def benchmark(
 
     try:
         report = _measure(names, runs=runs, seconds=seconds, peer=not no_peer, say=say)
-    except (InstallationError, ServerError, WrkError, WrongAnswerError) as error:
+    except (InstallationError, ServerError, LoadGeneratorError, WrongAnswerError) as error:
         progress.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     if output is Output.JSON:
         typer.echo(report.to_json())
     else:
         report.print(Console())
-    if report.broken:
+    if report.broken or report.absent:
         raise typer.Exit(1)
 
 
 def _measure(names: Sequence[str], *, runs: int, seconds: int, peer: bool, say: Callable[[str], None]) -> Report:
     where = machine.describe()
-    load_generator = wrk.find(say=say)
+    wanted = [row for row in LOAD_ROWS if row.name in names and (peer or row.peer == "triton")]
+    found, missing = _load_generators({row.transport for row in wanted}, say=say)
     triton = environment.install(say=say) if peer else None
     rows: list[RowResult] = []
-    if wanted := [row for row in LOAD_ROWS if row.name in names and (peer or row.peer == "triton")]:
-        rows += _measure_loads(wanted, triton, runs=runs, seconds=seconds, say=say)
+    if possible := [row for row in wanted if row.transport in found]:
+        rows += _measure_loads(possible, triton, runs=runs, seconds=seconds, say=say)
     if {READY.name, MEMORY.name} & set(names):
         say("starting each server in turn")
         with tempfile.TemporaryDirectory(prefix="models-") as folder:
@@ -83,7 +84,23 @@ def _measure(names: Sequence[str], *, runs: int, seconds: int, peer: bool, say: 
             if triton is not None:
                 starts.append(lambda: TritonServer(repository, installation=triton))
             rows += [row for row in measure.measure_footprint(starts, runs=runs) if row.name in names]
-    return Report(where, machine.versions(load_generator, triton), runs, seconds, rows)
+    versions = machine.versions(found, triton)
+    absent = {row.title: missing[row.transport] for row in wanted if row.transport in missing}
+    return Report(where, versions, runs, seconds, rows, absent)
+
+
+def _load_generators(
+    transports: Iterable[Transport], *, say: Callable[[str], None]
+) -> tuple[dict[Transport, str], dict[Transport, str]]:
+    """The versions of the load generators, and why others are missing; by what they load."""
+    found: dict[Transport, str] = {}
+    missing: dict[Transport, str] = {}
+    for transport in sorted(transports):
+        try:
+            found[transport] = (h2load if transport == "gRPC" else wrk).find(say=say)
+        except LoadGeneratorError as error:
+            missing[transport] = str(error)
+    return found, missing
 
 
 def _measure_loads(

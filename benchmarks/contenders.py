@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 import onnxruntime
 
-from benchmarks import wrk
+from benchmarks import h2load, wrk
 from benchmarks.load import Load
 from benchmarks.models import INPUT, MAX_BATCH_SIZE, OUTPUT, Model
+from benchmarks.recorded_call import record_call
 from benchmarks.recorded_request import record
 from benchmarks.rows import LoadRow
 from benchmarks.server import Server
@@ -33,22 +34,37 @@ class Contender(Protocol):
 
 
 class ServerContender:
-    """A running server, loaded by wrk."""
+    """A running server, loaded by wrk over HTTP and by h2load over gRPC."""
 
     def __init__(self, server: Server) -> None:
         self.name = server.name
         self.version = server.version
         self._server = server
+        self._answer_bytes: dict[str, int] = {}
 
     def check(self, row: LoadRow) -> None:
         """Compare one answer with onnxruntime's (raises `WrongAnswerError`)."""
         graph = graph_of(self._server.repository, row.model)
         (expected,) = open_session(graph).run([OUTPUT], {INPUT: row.model.input(row.batch_size)})
-        request = record(row.model, batch_size=row.batch_size, binary=row.binary)
-        request.check(self._server.http_url, expected)
+        if row.transport == "gRPC":
+            call = record_call(row.model, batch_size=row.batch_size)
+            self._answer_bytes[row.name] = call.check(self._server.grpc_url, expected)
+        else:
+            request = record(row.model, batch_size=row.batch_size, binary=row.binary)
+            request.check(self._server.http_url, expected)
 
     def load(self, row: LoadRow, seconds: int) -> Load:
-        """One run of wrk."""
+        """One run of the load generator, behind a check of the row."""
+        if row.transport == "gRPC":
+            call = record_call(row.model, batch_size=row.batch_size)
+            return h2load.run(
+                self._server.grpc_url,
+                call,
+                clients=row.clients,
+                streams=row.streams,
+                answer_bytes=self._answer_bytes[row.name],
+                seconds=seconds,
+            )
         request = record(row.model, batch_size=row.batch_size, binary=row.binary)
         return wrk.run(self._server.http_url, request, clients=row.clients, seconds=seconds)
 

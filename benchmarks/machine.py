@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
 from benchmarks.environment import TritonInstallation
+from benchmarks.rows import Transport
 
 
 def describe() -> str:
@@ -21,13 +23,10 @@ def describe() -> str:
     return f"{cores} cores of {_processor()}, {memory_gib:.0f} GiB, {system}, load average {load:.1f} at the start"
 
 
-def versions(load_generator: str, installation: TritonInstallation | None) -> dict[str, str]:
+def versions(load_generators: Mapping[Transport, str], installation: TritonInstallation | None) -> dict[str, str]:
     """Versions by name; `installation` is the peer's, when there is one."""
-    found = {
-        "python": platform.python_version(),
-        "onnxruntime": version("onnxruntime"),
-        "load generator": load_generator,
-    }
+    found = {"python": platform.python_version(), "onnxruntime": version("onnxruntime")}
+    found |= {f"{transport} load generator": name for transport, name in load_generators.items()}
     if installation is not None:
         found["nvidia-pytriton"] = installation.version_of("nvidia-pytriton")
         found["onnxruntime in triton"] = installation.version_of("onnxruntime")

@@ -21,7 +21,6 @@ class NaiadServer(Server):
             *("--model-repository", str(self.repository)),
             *("--http-address", LOOPBACK),
             *("--http-port", str(self.http_port)),
-            *("--grpc-port", str(self.grpc_port)),
             *("--grpc-address", LOOPBACK),
             *("--grpc-port", str(self.grpc_port)),
             *("--metrics-port", str(self.metrics_port)),

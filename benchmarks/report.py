@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from rich import box
 from rich.console import Console
@@ -26,6 +26,7 @@ class Report:
         runs: how many times each number was measured; numbers are medians.
         seconds: how long each run under load was.
         rows: the results.
+        absent: rows that could not be measured, by title, and why.
     """
 
     machine: str
@@ -33,6 +34,7 @@ class Report:
     runs: int
     seconds: int
     rows: Sequence[RowResult]
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def broken(self) -> list[RowResult]:
@@ -64,6 +66,7 @@ class Report:
         judged = [row for row in self.rows if row.met is not None]
         lines = [f"{sum(row.met is True for row in judged)} of {len(judged)} budgets met"] if judged else []
         lines += [f"broken: {row.title}: {row.errors} requests failed" for row in self.broken]
+        lines += [f"absent: {title}: {reason}" for title, reason in self.absent.items()]
         measured = {name: summary.version for row in self.rows for name, summary in row.contenders.items()}
         return [
             *lines,

@@ -50,6 +50,13 @@ def test_failed_requests_are_said_and_mark_the_report_broken() -> None:
     assert not report(row(naiad=6000, peer=2000)).broken
 
 
+def test_rows_that_could_not_be_measured_are_said() -> None:
+    shown = text(
+        Report("2 cores", {}, runs=5, seconds=2, rows=[], absent={"tiny, gRPC, 1 client": "h2load is missing"})
+    )
+    assert "absent: tiny, gRPC, 1 client: h2load is missing" in shown
+
+
 def test_the_footer_names_machine_and_versions() -> None:
     shown = text(report(row(naiad=6000, peer=2000)))
     assert "machine: 2 cores" in shown

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks import wrk
+from benchmarks.load_generator import LoadGeneratorError
 
 CLEAN = {"requests": 5000, "duration_us": 2_000_000, "p50_us": 380, "p99_us": 900}
 NO_ERRORS = dict.fromkeys(("connect", "read", "write", "timeout", "status"), 0)
@@ -27,10 +28,10 @@ def test_every_kind_of_error_counts(kind: str) -> None:
 
 
 def test_a_run_without_answers_is_no_measurement() -> None:
-    with pytest.raises(wrk.WrkError, match="no request was answered"):
+    with pytest.raises(LoadGeneratorError, match="no request was answered"):
         wrk.parse(output(CLEAN | NO_ERRORS | {"requests": 0}))
 
 
 def test_a_run_without_summary_shows_what_wrk_said() -> None:
-    with pytest.raises(wrk.WrkError, match="unable to connect"):
+    with pytest.raises(LoadGeneratorError, match="unable to connect"):
         wrk.parse("unable to connect to 127.0.0.1:1 Connection refused\n")
