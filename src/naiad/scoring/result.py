@@ -26,6 +26,7 @@ _log = logging.getLogger("azmlinfsrv")
 
 # The transport's business, whatever the script says.
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer"))
+_WITHOUT_BODY: Final = (204, 304)
 _HEADER_LINE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*")
 
 
@@ -49,43 +50,42 @@ def to_response(value: Any, run_ms: float, *, may_stream_async: bool) -> ScoreRe
 
 
 def _from_werkzeug(response: Response, execution: tuple[str, str], *, may_stream_async: bool) -> ScoreResponse:
-    status = response.status_code
-    if not 200 <= status <= 599:
-        _log.error("run() returned a response with status %d; a final status from 200 to 599 is expected", status)
-        return error_response(500, INTERNAL_ERROR)
-    if status >= 500:
+    if response.status_code >= 500:
         response.headers[FAILED_HEADER] = "True"
+    try:
+        headers = [*_headers(response), execution]
+        body = _body(response, may_stream_async=may_stream_async)
+    except (TypeError, ValueError) as error:
+        _log.error("run() returned a response that cannot be sent: %s", error)
+        return error_response(500, INTERNAL_ERROR)
+    failed = response.headers.get(FAILED_HEADER, "").lower() == "true"
+    return ScoreResponse(response.status_code, body, headers, failed)
+
+
+def _headers(response: Response) -> list[tuple[str, str]]:
+    if not 200 <= response.status_code <= 599:
+        raise ValueError(f"its status is {response.status_code}; a final one, from 200 to 599, is expected")
     headers = [(name, value) for name, value in response.headers if name.lower() not in _FRAMING]
     for name, value in headers:
         if not _HEADER_LINE.fullmatch(f"{name}: {value}"):
-            _log.error("run() returned a response with a header that HTTP cannot carry: %r: %r", name, value)
-            return error_response(500, INTERNAL_ERROR)
-    headers.append(execution)
-    body: Body
-    source: Any = response.response
-    if not hasattr(source, "__iter__") and not hasattr(source, "__aiter__"):
-        _log.error("run() returned a response whose body is %s; text, bytes or an iterable is expected", type(source))
-        return error_response(500, INTERNAL_ERROR)
-    if status in (204, 304):
-        response.close()
-        body = b""
-    elif hasattr(source, "__aiter__"):
+            raise ValueError(f"HTTP cannot carry its header {name!r}: {value!r}")
+    return headers
+
+
+def _body(response: Response, *, may_stream_async: bool) -> Body:
+    pieces: Any = response.response
+    if hasattr(pieces, "__aiter__"):
         if not may_stream_async:
-            _log.error("run() returned a response with an async iterator; only an async def run() may")
-            return error_response(500, INTERNAL_ERROR)
-        body = _async_stream(response)
-    elif response.is_streamed:
-        body = _stream(response)
-    else:
-        try:
-            body = b"".join(response.iter_encoded())
-        except TypeError as error:
-            _log.error("run() returned a response whose body is neither text nor bytes: %s", error)
-            return error_response(500, INTERNAL_ERROR)
-        finally:
-            response.close()
-    failed = response.headers.get(FAILED_HEADER, "").lower() == "true"
-    return ScoreResponse(status, body, headers, failed)
+            raise TypeError("its body is an async iterator, which takes an async def run()")
+        return _async_stream(response)
+    if not hasattr(pieces, "__iter__"):
+        raise TypeError(f"its body is {pieces!r}; text, bytes or an iterable of them is expected")
+    if response.is_streamed and response.status_code not in _WITHOUT_BODY:
+        return _stream(response)
+    try:
+        return b"" if response.status_code in _WITHOUT_BODY else b"".join(response.iter_encoded())
+    finally:
+        response.close()
 
 
 def _stream(response: Response) -> Generator[bytes, None, None]:

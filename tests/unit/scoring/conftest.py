@@ -22,6 +22,8 @@ def interpreter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What loading a script does to the interpreter ends with the test."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    for name in [name for name in sys.modules if name.partition(".")[0] in _AZURE_ROOTS]:
+        monkeypatch.delitem(sys.modules, name)
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

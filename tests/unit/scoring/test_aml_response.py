@@ -103,7 +103,7 @@ def test_a_script_may_call_its_run_failed(ready: LoadScript) -> None:
 def test_a_status_that_is_none_is_refused(ready: LoadScript, status: int, caplog: pytest.LogCaptureFixture) -> None:
     response = answer(ready, f"AMLResponse('x', {status})")
     assert (response.status, message(response)) == (500, INTERNAL_ERROR)
-    assert "a final status from 200 to 599 is expected" in caplog.text
+    assert "a final one, from 200 to 599, is expected" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,14 @@ def test_a_header_that_http_cannot_carry_is_refused(
 ) -> None:
     response = answer(ready, f"AMLResponse('x', 200, {header})")
     assert (response.status, message(response)) == (500, INTERNAL_ERROR)
-    assert "a header that HTTP cannot carry" in caplog.text
+    assert "HTTP cannot carry its header" in caplog.text
 
 
-def test_a_body_of_something_else_is_refused(ready: LoadScript, caplog: pytest.LogCaptureFixture) -> None:
-    response = answer(ready, "AMLResponse([1, 2], 200)")
+@pytest.mark.parametrize("body", ["AMLResponse([1, 2], 200)", "AMLResponse(5, 200)", "AMLResponse(['\\ud800'], 200)"])
+def test_a_body_of_something_else_is_refused(ready: LoadScript, body: str, caplog: pytest.LogCaptureFixture) -> None:
+    response = answer(ready, body)
     assert (response.status, message(response)) == (500, INTERNAL_ERROR)
-    assert "whose body is neither text nor bytes" in caplog.text
+    assert "run() returned a response that cannot be sent: " in caplog.text
 
 
 def test_werkzeugs_own_response_is_one_too(ready: LoadScript) -> None:
@@ -187,4 +188,4 @@ async def test_an_async_run_may_stream_an_async_generator(ready: LoadScript) -> 
 def test_a_plain_run_may_not_stream_an_async_generator(ready: LoadScript, caplog: pytest.LogCaptureFixture) -> None:
     response = ready(ASYNC_STREAM + "def run(data):\n    return AMLResponse(pieces(), 200)").score(post())
     assert (response.status, message(response)) == (500, INTERNAL_ERROR)
-    assert "only an async def run() may" in caplog.text
+    assert "which takes an async def run()" in caplog.text
