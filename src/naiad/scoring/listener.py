@@ -55,6 +55,7 @@ class Listener:
         """Take what is there, and nothing more."""
         if self._waiting is not None:
             self._waiting.cancel()
+            self._waiting = None
         self._loop.remove_reader(self._socket)
         while self._accept():
             pass
