@@ -76,7 +76,7 @@ def install(*, say: Callable[[str], None]) -> TritonInstallation:
     """Make the environment unless it is there and up to date.
 
     Args:
-        say: is told, in one sentence, what takes long.
+        say: is told, a line at a time, what takes long and how far it is.
 
     Raises:
         InstallationError: when this machine or this Python cannot run the wheel's server.
@@ -100,7 +100,7 @@ def install_azureml(*, say: Callable[[str], None]) -> Path:
     """Make the environment of Azure ML's entry-script host unless it is there and up to date.
 
     Args:
-        say: is told, in one sentence, what takes long.
+        say: is told, a line at a time, what takes long and how far it is.
 
     Returns:
         Its Python; the server is `python -m azureml_inference_server_http`.
@@ -119,8 +119,8 @@ def _make(environment: Path, requirements: Path, *options: str, what: str, say: 
         return
     say(f"installing {what} ({requirements.name}), into {environment.name}/, this once")
     uv, python = _uv(), str(environment / "bin" / "python")
-    _run(uv, "venv", "--clear", "--python", sys.executable, str(environment))
-    _run(uv, "pip", "install", *options, "--python", python, "--requirement", str(requirements))
+    _run(uv, "venv", "--clear", "--python", sys.executable, str(environment), say=say)
+    _run(uv, "pip", "install", *options, "--python", python, "--requirement", str(requirements), say=say)
     stamp.write_text(wanted)
 
 
@@ -132,7 +132,12 @@ def _uv() -> str:
     return found
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run([command[0], "--quiet", *command[1:]], stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise InstallationError(f"`{' '.join(command)}` failed:\n{done.stderr.strip()}")
+def _run(*command: str, say: Callable[[str], None]) -> None:
+    said = list[str]()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            said.append(line.rstrip())
+            say(f"  {said[-1]}")
+    if process.returncode != 0:
+        raise InstallationError("\n".join([f"`{' '.join(command)}` failed:", *said]))

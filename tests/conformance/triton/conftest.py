@@ -45,4 +45,4 @@ def installation(pytestconfig: pytest.Config) -> TritonInstallation:
     try:
         return install(say=pytestconfig.get_terminal_writer().line)
     except InstallationError as error:
-        pytest.skip(f"the real Triton cannot be installed here: {str(error).splitlines()[0]}")
+        pytest.skip(f"the real Triton cannot be installed here: {' '.join(str(error).split())}")

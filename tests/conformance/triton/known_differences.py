@@ -244,12 +244,6 @@ _CONTROL = (
         "A file at a path from the root is refused; the real server takes it for one inside the model's folder.",
         "control/files at '/naiad_conformance_model.onnx'",
     ),
-    *rows(
-        _CHOICE,
-        "What is no base64 is refused; the real server reads nothing from it.",
-        "control/files not in base64",
-        part="body/error",
-    ),
 )
 
 _SHARED_MEMORY = (

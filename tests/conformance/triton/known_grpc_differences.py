@@ -23,13 +23,6 @@ KNOWN_GRPC_DIFFERENCES: tuple[KnownDifference, ...] = (
         "grpc calls/path /grpc.reflection.*",
     ),
     *rows(
-        _ADDITION,
-        "naiad counts how many batches ran on the event loop and how many beside it.",
-        "grpc *",
-        part="responses/0/model_stats/*/execution",
-        triton="(absent)",
-    ),
-    *rows(
         _ORACLE,
         "The real server runs ONNX in a Python-based backend here, whose script it shows.",
         "*",
