@@ -104,7 +104,6 @@ _IDS = (
 )
 
 _ROUTES = (
-    *_rows("The same methods in another order.", "echo/OPTIONS of *", part="header/allow"),
     *_rows(
         "Without an Origin there is nothing to allow.",
         "origins/none",
