@@ -155,14 +155,11 @@ class GrpcCall:
 
         Raises:
             InternalError: it is longer than gRPC's clients take.
-            UnavailableError: so much waits to be read by clients that the server keeps no more.
         """
         if self.is_finished:
             return
         head, session = self._head, self._connection.session
         framed = frame(message, encoding=head.answer_encoding, level=head.compression_level)
-        if len(framed) > 1:
-            self._connection.keep_unsent(self._stream_id, sum(map(len, framed)))
         if not self._headers_sent:
             self._headers_sent = True
             session.send_headers(self._stream_id, head.answer_headers)

@@ -75,7 +75,6 @@ class Http2Connection(asyncio.Protocol):
         "_end_by_ns",
         "_ending",
         "_heard_ns",
-        "_kept_bytes",
         "_last_ping_ns",
         "_now_ns",
         "_old_at_ns",
@@ -85,6 +84,7 @@ class Http2Connection(asyncio.Protocol):
         "_strikes",
         "_to_flush",
         "_transport",
+        "_unsent_bytes",
         "_writing_paused",
         "server",
         "session",
@@ -95,7 +95,7 @@ class Http2Connection(asyncio.Protocol):
         self.session = Http2Session(self, server.session_limits)
         self._transport = transport
         self._streams: dict[int, GrpcCall | HttpStream] = {}
-        self._kept_bytes: dict[int, int] = {}
+        self._unsent_bytes = 0
         self._blocked: set[GrpcCall | HttpStream] = set()
         self._now_ns = self._heard_ns = clock_ns()
         max_age_ns = server.keep_alive.max_age_ns
@@ -134,8 +134,8 @@ class Http2Connection(asyncio.Protocol):
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             stream.cancel()
-        self.server.release(sum(self._kept_bytes.values()))
-        self._kept_bytes.clear()
+        self.server.release(self._unsent_bytes)
+        self._unsent_bytes = 0
         self._blocked.clear()
         self.server.forget(self)
 
@@ -160,7 +160,7 @@ class Http2Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Send what there is to send and the client takes."""
         self._to_flush = False
-        if self._over and self._transport.is_closing():
+        if self._transport.is_closing():
             return
         try:
             while not self._writing_paused and (data := self.session.output(_OUTPUT_BYTES)):
@@ -170,17 +170,13 @@ class Http2Connection(asyncio.Protocol):
             return
         if self._over:
             self._transport.close()
-        elif self._blocked:
+            return
+        try:
+            self._account_unsent()
+        except NaiadError:
+            self._throw_out(b"answers are not read")
+        if self._blocked:
             self._tell_writable()
-
-    def keep_unsent(self, stream_id: int, size: int) -> None:
-        """Account for an answer that may lie here until the client reads it.
-
-        Raises:
-            UnavailableError: the server holds as many bytes as it may.
-        """
-        self.server.reserve(size)
-        self._kept_bytes[stream_id] = self._kept_bytes.get(stream_id, 0) + size
 
     def tell_when_writable(self, stream: GrpcCall | HttpStream) -> None:
         """Call a stream's `on_writable` when its client has read enough."""
@@ -223,8 +219,6 @@ class Http2Connection(asyncio.Protocol):
             return
         if not stream.is_finished:
             stream.cancel()
-        if self._kept_bytes and (kept_bytes := self._kept_bytes.pop(stream_id, 0)):
-            self.server.release(kept_bytes)
         self._blocked.discard(stream)
 
     def ping_received(self) -> None:
@@ -335,6 +329,19 @@ class Http2Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(error.last_words)
             self._transport.close()
+
+    def _account_unsent(self) -> None:
+        """What waits for the client to read it counts as what is received from it does.
+
+        Raises:
+            UnavailableError: the server holds as many bytes as it may.
+        """
+        unsent_bytes = self.session.unsent_bytes()
+        if unsent_bytes > self._unsent_bytes:
+            self.server.reserve(unsent_bytes - self._unsent_bytes)
+        elif unsent_bytes < self._unsent_bytes:
+            self.server.release(self._unsent_bytes - unsent_bytes)
+        self._unsent_bytes = unsent_bytes
 
     def _tell_writable(self) -> None:
         for stream in tuple(self._blocked):

@@ -255,13 +255,6 @@ class HttpStream:
         session, stream_id = self._connection.session, self._stream_id
         if self._head.method == "HEAD":
             pieces = ()
-        if len(pieces) > 1:
-            size = sum(len(piece) if isinstance(piece, bytes) else piece.nbytes for piece in pieces)
-            try:
-                self._connection.keep_unsent(stream_id, size)
-            except NaiadError as error:
-                self.answer(self._connection.server.describe(error))
-                return
         session.send_headers(stream_id, headers, end_stream=not pieces)
         for piece in pieces[:-1]:
             session.send_data(stream_id, bytes(piece))

@@ -245,19 +245,37 @@ class TestUnary:
         site.client.send(first, b"x", ended=True)
         assert len(site.service.calls) == 1
 
-    async def test_an_answer_that_the_server_cannot_keep(self) -> None:
-        site = Site(max_receiving_bytes=10_000)
-        started = site.client.call(b"/s/Later", b"a")
-        request = SimpleNamespace(id="", plan=SimpleNamespace(encode=lambda name, outputs: [bytes(20_000)]))
-        site.service.calls[0].respond(cast(InferRequest, request), ())
-        await site.client.until(lambda: started.ended)
-        assert started.grpc_status == 14
+    async def test_answers_that_nobody_reads_count_and_end_the_connection(self) -> None:
+        site = Site(max_receiving_bytes=100_000)
+        client = Http2Client(site.server, window_bytes=0)
+        for number in range(1, 10):
+            assert not client.call(b"/s/Echo", bytes(10_000)).ended
+            assert site.reserved_bytes() == number * 10_005
+        client.call(b"/s/Echo", bytes(10_000))
+        await client.until(lambda: client.transport.closed)
+        (goaway,) = client.said(ngh2.GoAwayReceived)
+        assert isinstance(goaway, ngh2.GoAwayReceived)
+        assert (goaway.error_code, goaway.debug_data) == (ngh2.ErrorCode.ENHANCE_YOUR_CALM, b"answers are not read")
+        for connection in tuple(site.server.connections):
+            if isinstance(connection, Http2Connection):
+                connection.connection_lost(None)
+        assert site.reserved_bytes() == 0
+
+    async def test_a_client_that_does_not_even_read_the_last_word(self) -> None:
+        site = Site(max_receiving_bytes=100_000)
+        site.client.exchange()
+        connection = site.connection()
+        connection.pause_writing()
+        for _ in range(10):
+            site.client.call(b"/s/Echo", bytes(10_000))
+        assert not site.client.transport.closed
+        connection.check_time(connection._now_ns)
+        assert site.client.transport.aborted
 
     async def test_what_was_read_is_not_kept(self) -> None:
         site = Site()
         answered = site.client.call(b"/s/Echo", bytes(100_000))
         assert answered.ended
-        assert site.connection()._kept_bytes == {}
         assert site.reserved_bytes() == 0
 
 
