@@ -5,15 +5,21 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import pytest
+
 from naiad.config.settings_table import SETTINGS
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
-def test_settings_page_is_up_to_date() -> None:
-    written = (REFERENCE / "settings.md").read_text(encoding="utf-8")
-    page = runpy.run_path(str(REFERENCE / "generate_settings.py"))["page"]
-    assert written == page(), "write it again: python docs/reference/generate_settings.py"
+@pytest.mark.parametrize(
+    ("name", "generator"),
+    [("settings.md", "generate_settings.py"), ("score-settings.md", "generate_score_settings.py")],
+)
+def test_a_settings_page_is_up_to_date(name: str, generator: str) -> None:
+    written = (REFERENCE / name).read_text(encoding="utf-8")
+    page = runpy.run_path(str(REFERENCE / generator))["page"]
+    assert written == page(), f"write it again: python docs/reference/{generator}"
 
 
 def test_settings_page_has_every_setting() -> None:
