@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -22,12 +23,12 @@ _FIELDS: Final = {
     "fp64_contents": ("FP64",),
     "bytes_contents": ("BYTES",),
 }
-_PACKED_AS_THEY_ARE: Final = ("bool_contents", "fp32_contents", "fp64_contents")
+_FIXED_SIZE: Final = ("bool_contents", "fp32_contents", "fp64_contents")
 
 
 def contents_bytes(tensor: Any, datatype: DataType, model_name: str) -> bytes:
-    """The elements of an `InferInputTensor` with contents, little-endian; numbers that are too large lose their upper
-    bits, as in Triton.
+    """The elements of an `InferInputTensor` with contents, little-endian. Numbers that are too large lose their upper
+    bits, as in Triton. Of texts that are too many, some are left out, but they stay too many.
 
     Args:
         tensor: the message.
@@ -55,12 +56,22 @@ def contents_bytes(tensor: Any, datatype: DataType, model_name: str) -> bytes:
     if not filled:
         return b""
     if filled == "bytes_contents":
-        return datatypes.encode_bytes(contents.bytes_contents)
-    if filled in _PACKED_AS_THEY_ARE:
-        # What protobuf writes of such a list is a length and the elements as they lie in memory.
+        # One more than there may be is as wrong as a million more.
+        wanted = _count(tensor.shape, len(contents.bytes_contents)) + 1
+        return datatypes.encode_bytes(contents.bytes_contents[:wanted])
+    if filled in _FIXED_SIZE:
+        # Of these protobuf writes a length, and the elements as they lie in memory.
         contents.DiscardUnknownFields()
         written: bytes = contents.SerializeToString()
         _, _, begin, end = skip_field(written, 0)
         return written[begin:end]
     values = np.array(getattr(contents, filled), datatypes.BY_NAME[_FIELDS[filled][0]].dtype)
     return values.astype(datatype.dtype).tobytes()
+
+
+def _count(shape: Sequence[int], limit: int) -> int:
+    """How many elements a shape has, or at least `limit`; none when it is no shape."""
+    count = 1
+    for dim in shape:
+        count = min(count * max(dim, 0), limit)
+    return count

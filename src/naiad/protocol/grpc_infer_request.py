@@ -1,110 +1,23 @@
-"""`ModelInferRequest`: the same inputs and outputs as in JSON, out of protobuf (triton.md §2.2, §2.3).
-
-Raw contents are not copied: they are found in the message, and stay where they are.
-"""
+"""What a `ModelInferRequest` says: the same inputs and outputs as in JSON, out of protobuf (triton.md §2.2, §2.3)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from naiad import datatypes
 from naiad.datatypes import DataType
 from naiad.errors import InvalidArgumentError
-from naiad.messages import service_pb2
 from naiad.protocol.grpc_contents import contents_bytes
+from naiad.protocol.grpc_infer_message import Buffer, GrpcInferMessage
 from naiad.protocol.infer_request import InferHeader, InputTensor, RequestedOutput
-from naiad.protocol.protobuf_wire import LENGTH_DELIMITED, MalformedError, parse, skip_field
 from naiad.protocol.shared_memory import Span
 
-Buffer = bytes | memoryview
-
-_NAME, _VERSION, _ID, _RAW = 1, 2, 3, 7
-_MAX_FIELDS: Final = 10_000
-_MAX_UNORDERED_BYTES: Final = 1 << 20
-_MAX_RANK: Final = 1000
 _EMPTY_FINAL: Final = "triton_enable_empty_final_response"
 _STOL: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
 _MAX_VERSION: Final = (1 << 63) - 1
 _INVALID: Final = DataType("<invalid>", "TYPE_INVALID", 0, datatypes.BY_NAME["UINT8"].dtype, "", 1)
-
-
-@dataclass(slots=True)
-class GrpcInferRequest:
-    """A message, taken apart.
-
-    Attributes:
-        message: all of it but for the raw contents, when those were cut out.
-        raw: the raw contents, in order.
-        raw_spans: where they lie in the message; None when its fields are not in the order of their numbers.
-        head_size: how long name and version are at its beginning.
-        id_end: where the id ends that follows them, or might.
-    """
-
-    message: Any
-    raw: list[Buffer]
-    raw_spans: list[tuple[int, int]] | None
-    head_size: int = 0
-    id_end: int = 0
-
-
-def read_infer_request(message: Buffer) -> GrpcInferRequest:
-    """Take a message apart.
-
-    Raises:
-        MalformedError: it is no message of this kind.
-        InvalidArgumentError: it has more fields than a request may have.
-    """
-    try:
-        request = _cut(message)
-    except (MalformedError, IndexError):
-        request = None  # or a group: the library knows
-    if request is None:
-        return _read_unordered(message)
-    request.message = parse(service_pb2.ModelInferRequest, request.message)
-    return request
-
-
-def _cut(message: Buffer) -> GrpcInferRequest | None:
-    """Find the raw contents; None when fields are not in the order of their numbers, in which libraries write them."""
-    position, last, count, size = 0, 0, 0, len(message)
-    request = GrpcInferRequest(message, [], [])
-    spans: list[tuple[int, int]] = []
-    header_end = size
-    while position < size:
-        number, wire_type, begin, end = skip_field(message, position)
-        if number < last or (number == last and number <= _ID) or wire_type != LENGTH_DELIMITED or number > _RAW:
-            return None
-        if number <= _VERSION:
-            request.head_size = end
-        elif number == _ID:
-            request.id_end = end
-        elif number == _RAW:
-            header_end = min(header_end, position)
-            spans.append((begin, end))
-        count += 1
-        if count > _MAX_FIELDS:
-            raise InvalidArgumentError(
-                f"a request may have {_MAX_FIELDS} inputs, outputs, parameters and raw contents together, and has more"
-            )
-        position, last = end, number
-    request.id_end = max(request.id_end, request.head_size)
-    request.raw_spans = spans
-    request.raw = [message[begin:end] for begin, end in spans]
-    request.message = bytes(message[:header_end])
-    return request
-
-
-def _read_unordered(message: Buffer) -> GrpcInferRequest:
-    if len(message) > _MAX_UNORDERED_BYTES:
-        raise InvalidArgumentError(
-            f"the fields of a request of more than {_MAX_UNORDERED_BYTES} bytes must be in the order of their numbers, "
-            "and there must be none that are not known"
-        )
-    parsed = parse(service_pb2.ModelInferRequest, message)
-    return GrpcInferRequest(parsed, list(parsed.raw_input_contents), None)
 
 
 def read_version(text: str) -> str:
@@ -129,7 +42,7 @@ def read_version(text: str) -> str:
     return str(number)
 
 
-def read_header(request: GrpcInferRequest) -> tuple[InferHeader, list[Buffer]]:
+def read_header(request: GrpcInferMessage) -> tuple[InferHeader, list[Buffer]]:
     """What a request wants, and the bytes of each input that is not in shared memory, in the order sent.
 
     Raises:
@@ -150,10 +63,6 @@ def read_header(request: GrpcInferRequest) -> tuple[InferHeader, list[Buffer]]:
     buffers: list[Buffer] = []
     position = 0
     for tensor in message.inputs:
-        if len(tensor.shape) > _MAX_RANK:
-            raise InvalidArgumentError(
-                f"input '{tensor.name}' has {len(tensor.shape)} dimensions, and may have {_MAX_RANK}"
-            )
         datatype = datatypes.BY_NAME.get(tensor.datatype, _INVALID)
         made = InputTensor(tensor.name, datatype, tuple(tensor.shape))
         header.inputs.append(made)

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
-from naiad.errors import InternalError
+from naiad.errors import ContentTooLargeError, InternalError
 
 LENGTH_DELIMITED: Final = 2
 _FIXED_BYTES: Final = {1: 8, 5: 4}
 _MAX_VARINT_BYTES: Final = 10
+_MAX_SMALL_BYTES: Final = 1 << 20
 
 
 class MalformedError(InternalError):
@@ -23,12 +24,22 @@ class MalformedError(InternalError):
         super().__init__("Unable to parse request")
 
 
-def parse(kind: Any, data: bytes | memoryview) -> Any:
+def parse(kind: Any, data: bytes | memoryview, *, max_bytes: int = _MAX_SMALL_BYTES) -> Any:
     """A message of a generated class.
 
+    Args:
+        kind: the class.
+        data: the bytes.
+        max_bytes: the library makes many times as much of them.
+
     Raises:
-        MalformedError: the bytes are none.
+        MalformedError: the bytes are no such message.
+        ContentTooLargeError: they are too many.
     """
+    if len(data) > max_bytes:
+        raise ContentTooLargeError(
+            f"message of {len(data)} bytes is larger than the {max_bytes} bytes that are allowed"
+        )
     try:
         return kind.FromString(bytes(data))
     except (DecodeError, UnicodeDecodeError):

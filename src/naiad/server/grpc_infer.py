@@ -11,7 +11,9 @@ from typing import Final
 from naiad.engine.engine import Engine
 from naiad.engine.request import InferRequest, Sink
 from naiad.engine.shared_memory import SharedMemory
-from naiad.protocol.grpc_infer_request import Buffer, GrpcInferRequest, read_header, read_infer_request, read_version
+from naiad.errors import NaiadError
+from naiad.protocol.grpc_infer_message import Buffer, GrpcInferMessage, read_infer_message
+from naiad.protocol.grpc_infer_request import read_header, read_version
 from naiad.protocol.infer_request import InferHeader
 from naiad.server.grpc_answer_plan import GrpcAnswerPlan
 from naiad.server.grpc_call import GrpcCall
@@ -40,7 +42,7 @@ class Template:
 
     __slots__ = ("fields", "gaps", "header", "plan", "spans")
 
-    def __init__(self, message: Buffer, request: GrpcInferRequest, plan: InferPlan, header: InferHeader) -> None:
+    def __init__(self, message: Buffer, request: GrpcInferMessage, plan: InferPlan, header: InferHeader) -> None:
         start = request.id_end
         self.plan = plan
         self.header = header
@@ -86,11 +88,13 @@ class InferReader:
     Args:
         engine: the models.
         shared: the regions of shared memory.
+        max_input_bytes: of a message without its raw contents (--http-max-input-size).
     """
 
-    def __init__(self, engine: Engine, shared: SharedMemory) -> None:
+    def __init__(self, engine: Engine, shared: SharedMemory, *, max_input_bytes: int) -> None:
         self._engine = engine
         self._shared = shared
+        self._max_input_bytes = max_input_bytes
         # Model and version, by the bytes that a message begins with.
         self._names: dict[bytes, tuple[str, str]] = {}
 
@@ -130,8 +134,15 @@ class InferReader:
         raw = [message[id_end + begin : id_end + end] for begin, end in found.spans]
         return found.plan.request(found.header, raw, sink, arrived_ns, request_id=request_id)
 
+    def request_id(self, message: Buffer) -> str:
+        """The id in a message that was refused; "" when it cannot be told."""
+        try:
+            return str(read_infer_message(message, max_bytes=self._max_input_bytes).message.id)
+        except NaiadError:
+            return ""
+
     def _read_anew(self, message: Buffer, sink: Sink, arrived_ns: int) -> InferRequest:
-        request = read_infer_request(message)
+        request = read_infer_message(message, max_bytes=self._max_input_bytes)
         name, version = request.message.model_name, read_version(request.message.model_version)
         model = self._engine.model(name, version)
         header, raw = read_header(request)

@@ -44,13 +44,14 @@ class InferenceService:
     Args:
         views: what is answered, besides inferences.
         restrictions: the headers that some categories of methods need.
+        max_input_bytes: of an inference's message without its raw contents (--http-max-input-size).
     """
 
-    def __init__(self, views: Views, restrictions: Restrictions) -> None:
+    def __init__(self, views: Views, restrictions: Restrictions, *, max_input_bytes: int) -> None:
         self._restrictions = restrictions
         self._tasks: set[asyncio.Task[None]] = set()
         self._health = HealthMethods(views)
-        reader = InferReader(views.engine, views.shared.memory)
+        reader = InferReader(views.engine, views.shared.memory, max_input_bytes=max_input_bytes)
         answers = GrpcViews(views)
         quick: list[tuple[str, str, View]] = [
             ("health", "ServerLive", answers.server_live),
@@ -110,7 +111,8 @@ class InferenceService:
         kind = _request_type(name)
 
         def method(call: GrpcCall, message: Buffer, arrived_ns: int) -> None:
-            self._start(call, view(parse(kind, message)))
+            # Files of a model may come along.
+            self._start(call, view(parse(kind, message, max_bytes=len(message))))
 
         return method
 

@@ -13,7 +13,7 @@ from typing import Final
 from naiad.backends.base import Array
 from naiad.engine.request import InferRequest
 from naiad.errors import InternalError, NaiadError
-from naiad.protocol.grpc_infer_request import Buffer, read_infer_request
+from naiad.protocol.grpc_infer_message import Buffer
 from naiad.protocol.grpc_infer_response import FINAL_RESPONSE, stream_error, stream_prefix
 from naiad.protocol.protobuf_wire import MalformedError
 from naiad.server.grpc_call import GrpcCall
@@ -63,7 +63,7 @@ class InferStream:
             return
         except NaiadError as error:
             asked.request = None
-            asked.answer = [stream_error(error.message, read_infer_request(data).message.id)]
+            asked.answer = [stream_error(error.message, self._reader.request_id(data))]
             self.flush()
         if len(self._outstanding) >= _MAX_OUTSTANDING or not self._call.writable:
             self._paused = True

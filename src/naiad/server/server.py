@@ -209,7 +209,7 @@ class Server:
 
 def _inference_service(settings: Settings, views: Views) -> InferenceService:
     restrictions = Restrictions(settings.grpc_restricted_protocol, what="protocol", prefix=RESTRICTED_PREFIX)
-    return InferenceService(views, restrictions)
+    return InferenceService(views, restrictions, max_input_bytes=settings.http_max_input_size)
 
 
 def _log_settings(settings: Settings) -> LogSettings:

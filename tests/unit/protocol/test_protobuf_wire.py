@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naiad.errors import ContentTooLargeError
 from naiad.messages import service_pb2
 from naiad.protocol.protobuf_wire import (
     MalformedError,
@@ -73,3 +74,12 @@ def test_what_ends_too_early(message: bytes) -> None:
 def test_any_bytes_are_a_message_or_malformed(data: bytes) -> None:
     with contextlib.suppress(MalformedError):
         assert isinstance(parse(Tensor, memoryview(data)), Tensor)
+
+
+def test_a_message_that_is_too_large() -> None:
+    data = field(1, bytes(100))
+    assert parse(Tensor, data, max_bytes=len(data)).name
+    with pytest.raises(ContentTooLargeError, match=f"message of {len(data)} bytes is larger than the 9 bytes"):
+        parse(Tensor, data, max_bytes=9)
+    with pytest.raises(ContentTooLargeError):
+        parse(Tensor, bytes(2 << 20))

@@ -37,7 +37,9 @@ class Reader:
 
     def __init__(self, *models: Model, shared: SharedMemory | None = None) -> None:
         self.models = {model.name: model for model in models}
-        self._reader = InferReader(cast(Engine, SimpleNamespace(model=self._model)), shared or SharedMemory())
+        self._reader = InferReader(
+            cast(Engine, SimpleNamespace(model=self._model)), shared or SharedMemory(), max_input_bytes=1 << 20
+        )
 
     def _model(self, name: str, version: str) -> Model:
         if name not in self.models or version not in ("", "1"):
@@ -234,7 +236,7 @@ class TestMemory:
         assert self.templates(two) == 0
 
     def test_an_output_named_very_often(self, two: Reader) -> None:
-        two.read(infer_message(tensor("a"), tensor("b"), raw=[bytes(8)] * 2, outputs=[output("y")] * 9000))
+        two.read(infer_message(tensor("a"), tensor("b"), raw=[bytes(8)] * 2, outputs=[output("y")] * 4000))
         assert not two.models["m"].plans["GRPC"].by_layout
 
 
@@ -281,7 +283,9 @@ class TestMethod:
         model = idle_model([spec("a")], [spec("y")])
         queued: list[InferRequest] = []
         model.infer = queued.append
-        method = ModelInfer(InferReader(cast(Engine, SimpleNamespace(model=lambda *_: model)), SharedMemory()))
+        method = ModelInfer(
+            InferReader(cast(Engine, SimpleNamespace(model=lambda *_: model)), SharedMemory(), max_input_bytes=1 << 20)
+        )
         call, fake = fake_call()
         method(call, infer_message(tensor(), raw=[floats(1, 2)], identity="r"), 5)
         assert [fake.request] == queued

@@ -121,7 +121,8 @@ class Service:
             trace=TraceViews(Tracing(TraceSettings(), "t.json"), engine),
         )
         groups = [parse_restricted_api(text) for text in restricted]
-        self.served = InferenceService(views, Restrictions(groups, what="protocol", prefix=RESTRICTED_PREFIX))
+        restrictions = Restrictions(groups, what="protocol", prefix=RESTRICTED_PREFIX)
+        self.served = InferenceService(views, restrictions, max_input_bytes=1 << 20)
 
     def call(self, method: str, request: bytes) -> FakeCall:
         """A unary call, which may not be over."""

@@ -40,7 +40,7 @@ class Stream:
         self._model.scheduler = cast(Any, SimpleNamespace(cancel=self.cancelled.append))
         engine = cast(Engine, SimpleNamespace(model=self._find))
         call, self.call = fake_call(metadata)
-        self.handler = InferStream(call, InferReader(engine, SharedMemory()))
+        self.handler = InferStream(call, InferReader(engine, SharedMemory(), max_input_bytes=1 << 20))
 
     def _find(self, name: str, version: str) -> Model:
         if name != "m":
@@ -164,6 +164,13 @@ class TestErrors:
         request = stream.asked("a", outputs=[output(classification=1)])
         request.sink.respond(request, [np.zeros((1, 1_000_001), np.float32)])
         assert [each.error_message for each in stream.take()] == ["classification output tensor too large"]
+
+    def test_of_requests_of_too_many_fields(self) -> None:
+        stream = Stream()
+        stream.handler.message(infer_message(tensor(), raw=[b""] * 20_000, identity="a"), 5)
+        (told,) = stream.take()
+        assert told.error_message == "a request may consist of 10000 fields, and this one has more"
+        assert not stream.call.is_finished
 
     def test_that_nobody_expects(self) -> None:
         stream = Stream()
