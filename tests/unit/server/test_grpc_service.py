@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, cast
 
 import pytest
 from grpc_health.v1 import health_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from naiad.config.restricted_api import CATEGORIES, parse_restricted_api
 from naiad.config.trace_config import TraceSettings
@@ -24,6 +27,7 @@ from naiad.server.trace_views import TraceViews
 from naiad.server.views import Views
 from tests.support.engine import idle_model, spec
 from tests.support.grpc_call import FakeCall, fake_call
+from tests.support.grpc_messages import infer_message, output, tensor
 
 SERVICE = "inference.GRPCInferenceService"
 METHODS = [method.name for method in service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
@@ -163,6 +167,28 @@ class TestTable:
         if method != "ModelStreamInfer":
             with pytest.raises(InternalError, match=r"^Unable to parse request$"):
                 service.call(method, b"\xff")
+
+
+VALID = {
+    "ModelInfer": infer_message(tensor(), raw=[bytes(8)], identity="x", outputs=[output()]),
+    "TraceSetting": service_pb2.TraceSettingRequest(
+        settings={"trace_rate": service_pb2.TraceSettingRequest.SettingValue(value=["5"])}, model_name="m"
+    ).SerializeToString(),
+    "SystemSharedMemoryRegister": service_pb2.SystemSharedMemoryRegisterRequest(
+        name="r", key="naiad-nope", offset=1, byte_size=8
+    ).SerializeToString(),
+}
+
+
+@given(st.sampled_from([name for name in METHODS if not name.startswith(("ModelStream", "Repository"))]), st.data())
+def test_any_bytes_are_answered_or_refused(method: str, data: st.DataObject) -> None:
+    valid = VALID.get(method, service_pb2.ModelReadyRequest(name="m", version="1").SerializeToString())
+    start = data.draw(st.integers(0, len(valid)))
+    message = valid[:start] + data.draw(st.binary(max_size=20)) + valid[data.draw(st.integers(start, len(valid))) :]
+    service = Service()
+    service.engine.found.infer = lambda request: None
+    with contextlib.suppress(NaiadError):
+        service.call(method, message)
 
 
 class TestRestrictions:
