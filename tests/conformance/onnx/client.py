@@ -51,7 +51,7 @@ def answered_arrays(answer: Answer) -> dict[str, Array]:
         if size is None:
             flat = _from_json(output["data"], output["datatype"])
         else:
-            flat = _from_bytes(answer.body[position : position + size], output["datatype"])
+            flat = from_bytes(answer.body[position : position + size], output["datatype"])
             position += size
         arrays[output["name"]] = flat.reshape(output["shape"])
     assert position == len(answer.body), "bytes behind the last output"
@@ -61,19 +61,21 @@ def answered_arrays(answer: Answer) -> dict[str, Array]:
 def _input(tensor: Tensor, pieces: list[bytes], *, binary: bool) -> dict[str, Any]:
     described = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.array.shape) or [1]}
     if binary or tensor.datatype in NOT_IN_JSON:
-        pieces.append(_to_bytes(tensor))
+        pieces.append(to_bytes(tensor))
         return {**described, "parameters": {"binary_data_size": len(pieces[-1])}}
     return {**described, "data": tensor.array.ravel().tolist()}
 
 
-def _to_bytes(tensor: Tensor) -> bytes:
+def to_bytes(tensor: Tensor) -> bytes:
+    """The elements as they travel outside JSON."""
     if tensor.datatype != "BYTES":
         return tensor.array.tobytes()
     texts = [text.encode() for text in tensor.array.ravel()]
     return b"".join(struct.pack("<I", len(text)) + text for text in texts)
 
 
-def _from_bytes(data: bytes, datatype: str) -> Array:
+def from_bytes(data: bytes, datatype: str) -> Array:
+    """Undo `to_bytes`; a flat array."""
     if datatype != "BYTES":
         return np.frombuffer(data, NUMPY_TYPES[datatype])
     texts, position = [], 0

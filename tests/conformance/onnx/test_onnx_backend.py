@@ -1,21 +1,23 @@
-"""ONNX's backend tests, served: what onnxruntime answers rightly by itself, naiad answers rightly over HTTP."""
+"""ONNX's backend tests, served: what onnxruntime answers rightly by itself, naiad does over HTTP and gRPC."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import onnx
 import pytest
 from tritonclient import http as tritonclient
 
 from tests.conformance.onnx import client
+from tests.conformance.onnx.grpc_client import GrpcClient
 from tests.conformance.onnx.repository import MAX_BATCH_SIZE, ServedModel, write_repository
 from tests.conformance.onnx.suite import DIFFERENT, NO_DATATYPE, NO_TENSOR, REFUSED, Case, Suite, load_suite
-from tests.conformance.onnx.tensor import DATATYPES, NOT_IN_JSON, Tensor, difference
+from tests.conformance.onnx.tensor import DATATYPES, NOT_IN_JSON, Array, Tensor, difference
 from tests.support.http_client import Answer, Connection, request_bytes
 from tests.support.server import Server, running
 
@@ -41,10 +43,17 @@ def suite() -> Suite:
 class Naiad:
     """A server over the cases, and connections that stay open from the first request to the last."""
 
-    def __init__(self, server: Server, models: Sequence[ServedModel], connections: Sequence[Connection]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        models: Sequence[ServedModel],
+        connections: Sequence[Connection],
+        calls: GrpcClient,
+    ) -> None:
         self.server = server
         self.models = models
         self.connections = connections
+        self.calls = calls
 
     @property
     def connection(self) -> Connection:
@@ -81,7 +90,9 @@ def naiad(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Na
             running(folder / "models", "--model-control-mode=explicit", directory=folder / "server")
         )
         connections = [stack.enter_context(server.connect()) for _ in range(MAX_BATCH_SIZE + 1)]
-        yield Naiad(server, models, connections)
+        options = [("grpc.max_receive_message_length", -1)]
+        channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}", options=options))
+        yield Naiad(server, models, connections, GrpcClient(channel))
         assert "Traceback" not in server.log
 
 
@@ -103,7 +114,7 @@ def test_models_answer_as_expected(naiad: Naiad, part: int) -> None:
     unservable = {name: reason for model in models if (reason := UNSERVABLE.get(name := model.name))}
     assert errors.keys() == unservable.keys(), errors
     assert all(reason in errors[name] for name, reason in unservable.items())
-    wrong = {model.name: complaint for model in ready if (complaint := complaints(naiad.connection, model.case))}
+    wrong = {model.name: complaint for model in ready if (complaint := complaints(naiad, model.case))}
     assert wrong == {}
     naiad.unload(ready)
 
@@ -124,7 +135,7 @@ def test_rows_of_several_requests_run_together(naiad: Naiad, part: int) -> None:
 def test_architectures_answer_as_expected(naiad: Naiad, name: str) -> None:
     (model,) = [model for model in naiad.models if model.name == name]
     assert naiad.load([model])[1] == {}
-    assert complaints(naiad.connection, model.case) == ""
+    assert complaints(naiad, model.case) == ""
     naiad.unload([model])
 
 
@@ -167,13 +178,19 @@ def as_sent(tensor: Tensor) -> Tensor:
     return Tensor(tensor.name, tensor.datatype, tensor.array.reshape(tensor.array.shape or (1,)))
 
 
-def complaints(connection: Connection, case: Case) -> str:
-    """What is wrong with the answers to a case, sent as bytes and as JSON; nothing when they are right."""
+def complaints(naiad: Naiad, case: Case) -> str:
+    """What is wrong with the answers to a case, as bytes and not, over HTTP and gRPC; nothing when all are right."""
     inputs, outputs = case.inputs, [as_sent(tensor) for tensor in case.outputs]
     found = []
     for binary in (True, False):
-        answer = client.infer(connection, case.name, inputs, outputs, binary=binary)
+        answer = client.infer(naiad.connection, case.name, inputs, outputs, binary=binary)
         found.append(answer_complaint(answer, outputs, case))
+        try:
+            arrays = naiad.calls.infer(case.name, inputs, outputs, raw=binary)
+        except grpc.RpcError as error:
+            found.append(str(error))
+        else:
+            found.append(arrays_complaint(arrays, outputs, case))
     return " ".join(found).strip()
 
 
@@ -201,7 +218,10 @@ def row_per_element(tensor: Tensor) -> Tensor:
 def answer_complaint(answer: Answer, expected: Sequence[Tensor], case: Case) -> str:
     if answer.status != 200:
         return answer.body.decode()
-    arrays = client.answered_arrays(answer)
+    return arrays_complaint(client.answered_arrays(answer), expected, case)
+
+
+def arrays_complaint(arrays: Mapping[str, Array], expected: Sequence[Tensor], case: Case) -> str:
     if arrays.keys() != {tensor.name for tensor in expected}:
         return f"outputs {sorted(arrays)}"
     found = [difference(tensor, arrays[tensor.name], rtol=case.rtol, atol=case.atol) for tensor in expected]
