@@ -110,11 +110,6 @@ _ROUTES = (
         part="header/*",
         naiad="(absent)",
     ),
-    *_rows(
-        "The same headers in another order.",
-        "origins/a preflight for headers",
-        part="header/access-control-allow-headers",
-    ),
 )
 
 _SWAGGER = (

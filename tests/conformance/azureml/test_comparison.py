@@ -47,6 +47,11 @@ def test_everything_else_is_seen(other: Answer, part: str) -> None:
     assert [difference.part for difference in compare(answer(x_a="1"), other)] == [part]
 
 
+def test_the_order_of_a_set_is_no_difference() -> None:
+    assert not list(compare(answer(allow="GET, HEAD"), answer(allow="HEAD,GET")))
+    assert [each.part for each in compare(answer(allow="GET, HEAD"), answer(allow="GET"))] == ["header/allow"]
+
+
 def test_an_id_that_is_missing_or_given_is_seen() -> None:
     assert [each.part for each in compare(answer(x_request_id=ID), answer())] == ["header/x-request-id"]
     assert [each.part for each in compare(answer(x_request_id=ID), answer(x_request_id="one"))] == [

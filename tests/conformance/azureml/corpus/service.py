@@ -107,7 +107,7 @@ SCRIPTS = (
     Script(
         "in time",
         _SLEEP,
-        variables={"SCORING_TIMEOUT_MS": "150"},
+        variables={"SCORING_TIMEOUT_MS": "400"},
         requests={"short": post("0"), "long": post("5"), "short again": post("0.01")},
     ),
     Script(
