@@ -38,6 +38,7 @@ class Client(threading.Thread, ABC):
         super().__init__(name=f"{self.kind}-{number}", daemon=True)
         self.random = Random(self.name)
         self.port = task.port
+        self.grpc_port = task.grpc_port
         self.tally = task.tally
         self._models = task.models
         self._timelines = task.timelines
@@ -92,7 +93,10 @@ class Client(threading.Thread, ABC):
 
     def conclude(self, asked: Inference, answer: Answer) -> None:
         """Judge the answer to a request."""
-        outcome, complaint = asked.judge(answer)
+        self.note(*asked.judge(answer))
+
+    def note(self, outcome: Outcome, complaint: str) -> None:
+        """Tell what became of a request."""
         if complaint:
             self.tally.complain(self.kind, outcome, complaint)
         else:
@@ -348,4 +352,4 @@ CLIENTS: tuple[type[Client], ...] = (
     *(JsonClient, BinaryClient, BinaryClient, GzipClient, DeflateClient, RawClient, ChunkedClient, WideClient),
     *(PipeliningClient, ReconnectingClient, LeavingClient, BadClient, LookingClient, SharedMemoryClient),
 )
-"""One of each, and another of the most usual."""
+"""One of each over HTTP, and another of the most usual."""

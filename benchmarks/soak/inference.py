@@ -49,15 +49,26 @@ class Inference:
 
     def judge(self, answer: Answer) -> tuple[Outcome, str]:
         """What an answer is to this request, and what is wrong with it."""
-        states = self.timeline.possible(self.mark)
-        if answer.status == 404 and None in states and "unknown model" in answer.json["error"]:
-            return Outcome.UNLOADED, ""
+        if answer.status == 404:
+            return self.judge_missing(answer.json["error"])
         if answer.status != 200:
-            return Outcome.WRONG, f"{self.model} {states}: {answer.status} {answer.body[:300]!r}"
+            return Outcome.WRONG, f"{self.model}: {answer.status} {answer.body[:300]!r}"
         document = answer.json
-        if (document["model_name"], document.get("id", "")) != (self.model, self.identity):
-            return Outcome.WRONG, f"for {self.model} {self.identity}: {document['model_name']} {document.get('id')}"
         y = read_output(answer, document["outputs"][0])
+        return self.judge_output(document["model_name"], document.get("id", ""), y)
+
+    def judge_missing(self, sentence: str) -> tuple[Outcome, str]:
+        """The same for an answer that says that there is no such model."""
+        states = self.timeline.possible(self.mark)
+        if None in states and "unknown model" in sentence:
+            return Outcome.UNLOADED, ""
+        return Outcome.WRONG, f"{self.model} {states}: {sentence}"
+
+    def judge_output(self, model: str, identity: str, y: Array) -> tuple[Outcome, str]:
+        """The same for an answer with an output."""
+        states = self.timeline.possible(self.mark)
+        if (model, identity) != (self.model, self.identity):
+            return Outcome.WRONG, f"for {self.model} {self.identity}: {model} {identity}"
         if not any(state is not None and np.array_equal(y, self.x * np.float32(state)) for state in states):
             return Outcome.WRONG, f"{self.model} {states}: {self.x.ravel()[:4]} to {y.ravel()[:4]}"
         return Outcome.ANSWERED, ""

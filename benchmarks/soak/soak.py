@@ -14,6 +14,7 @@ import psutil
 from benchmarks.naiad import NaiadServer
 from benchmarks.soak.clients import CLIENTS, Client
 from benchmarks.soak.control import Controller
+from benchmarks.soak.grpc_clients import GRPC_CLIENTS
 from benchmarks.soak.repository import COMING, RELOADED, STEADY, write_repository
 from benchmarks.soak.tally import ANSWERS, Outcome, Tally
 from benchmarks.soak.task import Task
@@ -21,6 +22,7 @@ from benchmarks.soak.timeline import Timeline
 
 MAX_GROWTH = 0.05
 """How much memory may grow after the first minute."""
+_WARM_UP_S = 60.0
 _FIRST_FACTOR = 2
 _SAMPLE_S = 0.5
 _SAMPLES = 20
@@ -99,10 +101,12 @@ class Soak:
         with self._server:
             process = psutil.Process(self._server.process.pid)
             idle_descriptors = process.num_fds()
-            pause_s = len(CLIENTS) / rate if rate else 0
-            task = Task(self._server.http_port, self._models, self._timelines, self.tally, self._stop, pause_s)
+            kinds = (*CLIENTS, *GRPC_CLIENTS)
+            pause_s = len(kinds) / rate if rate else 0
+            ports = self._server.http_port, self._server.grpc_port
+            task = Task(*ports, self._models, self._timelines, self.tally, self._stop, pause_s)
             controller = Controller(task)
-            threads: list[threading.Thread] = [controller, *(kind(task, number) for number, kind in enumerate(CLIENTS))]
+            threads: list[threading.Thread] = [controller, *(kind(task, number) for number, kind in enumerate(kinds))]
             for thread in threads:
                 thread.start()
             try:
@@ -157,12 +161,12 @@ class Soak:
             faults.append("the server's log has a traceback")
         if not faults and not _falls_to(process.num_fds, idle_descriptors):
             faults.append(f"{process.num_fds()} open descriptors without clients, {idle_descriptors} before")
-        if len(self.rows) > 1:
-            first, last = self.rows[0].resident_bytes, self.rows[-1].resident_bytes
-            growth = last / first - 1
-            notes.append(f"memory: {growth:+.1%} since the first row")
+        settled = [row.resident_bytes for row in self.rows if row.seconds >= _WARM_UP_S]
+        if len(settled) > 1:
+            growth = settled[-1] / settled[0] - 1
+            notes.append(f"memory: {growth:+.1%} since the first minute")
             if growth > MAX_GROWTH:
-                faults.append(f"memory grew by {growth:.1%} after the first row, at most {MAX_GROWTH:.0%} may be")
+                faults.append(f"memory grew by {growth:.1%} after the first minute, at most {MAX_GROWTH:.0%} may be")
 
 
 def _falls_to(read: Callable[[], int], level: int, *, deadline_s: float = 20.0) -> bool:

@@ -16,7 +16,7 @@ class Task:
     """One soak.
 
     Attributes:
-        port: of the server.
+        port, grpc_port: of the server.
         models: folders by name.
         timelines: what each model is.
         tally: told of every request.
@@ -25,6 +25,7 @@ class Task:
     """
 
     port: int
+    grpc_port: int
     models: Mapping[str, ModelFiles]
     timelines: Mapping[str, Timeline]
     tally: Tally
