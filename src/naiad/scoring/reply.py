@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from naiad.engine.execution import clock_ns
-from naiad.scoring.request_ids import RequestIds
+from naiad.scoring.request_ids import RequestIds, RequestIdSource
 from naiad.scoring.score_response import ScoreResponse
 from naiad.server.http1 import HttpConnection
 from naiad.server.request_head import RequestHead
@@ -32,6 +33,7 @@ class Target:
         head: the request's.
         headers: as the script sees them.
         ids: under which the request is known; None where answers do not tell.
+        id_source: of ids for requests that have none.
         tail: further header lines of every answer.
         router_codes: a failed `run()` is 502 (azure-ml.md §5.4).
         is_logged: each request gets a line in the log.
@@ -42,6 +44,7 @@ class Target:
     head: RequestHead
     headers: tuple[tuple[str, str], ...]
     ids: RequestIds | None
+    id_source: RequestIdSource
     tail: bytes
     router_codes: bool
     is_logged: bool
@@ -62,7 +65,7 @@ class Target:
             text = "\0".join(lines).replace("\r", " ").replace("\n", " ").replace("\0", "\r\n")
             fields = text.encode("latin-1", "replace") + b"\r\n" + fields
         if self.ids is not None:
-            fields += self.ids.fields()
+            fields += self.ids.fields(self.id_source)
         status = response.status
         if self.router_codes and status == 500 and response.run_function_failed:
             status = HTTPStatus.BAD_GATEWAY
@@ -70,11 +73,15 @@ class Target:
         return Response(status, body, content_type.encode("latin-1", "replace"), fields)
 
     def log(self, status: int, arrived_ns: int, size: int | str) -> None:
-        """Write the line of one request."""
+        """Write the line of one request, after what this turn of the loop sends is sent."""
         if self.is_logged and logger.isEnabledFor(logging.INFO):
             values = self.line, status, (clock_ns() - arrived_ns) / 1e6, size
-            # As logger.info would, but for looking up who calls it, which takes half of its time.
-            logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, _LINE, values, None))
+            asyncio.get_running_loop().call_soon(_write_line, values)
+
+
+def _write_line(values: tuple[object, ...]) -> None:
+    # As logger.info would, but for looking up who calls it, which takes half of its time.
+    logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, _LINE, values, None))
 
 
 class ScoreReply:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Final
-from uuid import uuid4
 
 _MAX_LENGTH: Final = 100
 _DEPRECATED: Final = (
@@ -15,6 +15,21 @@ _DEPRECATED: Final = (
 )
 
 logger = logging.getLogger("azmlinfsrv")
+
+
+class RequestIdSource:
+    """Makes ids: random UUIDs (RFC 9562 §5.4), several times faster than `uuid.uuid4`.
+
+    To be made in the process that uses it: one made before a fork would give the same ids in every child.
+    """
+
+    def __init__(self) -> None:
+        self._bits = Random().getrandbits  # noqa: S311 - an id need not be secret
+
+    def next(self) -> bytes:
+        """A new id."""
+        bits = self._bits
+        return b"%08x-%04x-4%03x-%04x-%012x" % (bits(32), bits(16), bits(12), 0x8000 | bits(14), bits(48))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +48,9 @@ class RequestIds:
     legacy_id: bytes = b""
     fault: str = ""
 
-    def fields(self) -> bytes:
-        """The header lines of an answer."""
-        request_id = self.request_id or str(uuid4()).encode()
+    def fields(self, source: RequestIdSource) -> bytes:
+        """The header lines of an answer; the source gives the request an id, if it has none."""
+        request_id = self.request_id or source.next()
         client = b"x-ms-client-request-id: %b\r\n" % self.client_id if self.client_id else b""
         return b"x-request-id: %b\r\nx-ms-request-id: %b\r\n%b" % (request_id, self.legacy_id or request_id, client)
 

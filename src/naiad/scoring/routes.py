@@ -10,7 +10,7 @@ from naiad.scoring.cors import Cors
 from naiad.scoring.entry_script import EntryScript
 from naiad.scoring.job import Job
 from naiad.scoring.reply import ScoreReply, Target
-from naiad.scoring.request_ids import read_request_ids
+from naiad.scoring.request_ids import RequestIdSource, read_request_ids
 from naiad.scoring.score_queue import ScoreQueue
 from naiad.scoring.score_request import ScoreRequest
 from naiad.scoring.score_response import ScoreResponse, error_response
@@ -49,6 +49,7 @@ class ScoreRoutes:
         self._cors = cors
         self._server_version = server_version
         self._router_codes = router_codes
+        self._id_source = RequestIdSource()
 
     def handle(self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
         """Answer a request, now or later, by its connection."""
@@ -83,6 +84,7 @@ class ScoreRoutes:
             head,
             tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.fields),
             ids,
+            self._id_source,
             tail,
             self._router_codes,
             is_logged=is_ours and path != b"/",
