@@ -95,10 +95,10 @@ def update(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the change has taken over")] = False,
 ) -> dict[str, Any]:
     """Change a service without losing a request; what does not come up leaves it as it was."""
-    from naiad.targets.deployment import update as update_service
     from naiad.targets.deployment_config import DeploymentConfig
     from naiad.targets.recorded import recorded_service
     from naiad.targets.status import serialize
+    from naiad.targets.update import update as update_service
     from naiad.workspace.labels import changed_tags, extended_properties
 
     workspace = open_workspace()

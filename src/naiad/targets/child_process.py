@@ -164,7 +164,12 @@ class ChildProcess:
         returncode, lines = self._process.returncode, list(self._lines)
         # What a signal ended said nothing about it, whatever it said before.
         told = _told(lines) if returncode is not None and returncode > 0 else None
-        return told or _how_it_ended(self.title, returncode, lines)
+        return told or self.with_last_lines(_how_it_ended(self.title, returncode))
+
+    def with_last_lines(self, sentence: str) -> str:
+        """A sentence without a full stop, and what the process wrote last."""
+        shown = "\n".join(f"  {line}" for line in list(self._lines)[-_SHOWN_LINES:])
+        return f"{sentence}; its last lines were:\n{shown}" if shown else f"{sentence} without a word"
 
     async def _wait(self) -> None:
         await self._process.wait()
@@ -218,14 +223,11 @@ def _account(lines: Sequence[str]) -> str:
     return "\n".join([_TRACEBACK, *said[1:]]).strip()
 
 
-def _how_it_ended(title: str, returncode: int | None, lines: list[str]) -> str:
+def _how_it_ended(title: str, returncode: int | None) -> str:
     if returncode is not None and returncode < 0:
         names = {number.value: number.name for number in signal.Signals}
-        how = f"The {title} was killed by {names.get(-returncode, f'signal {-returncode}')}"
-    else:
-        how = f"The {title} exited with code {returncode}"
-    shown = "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
-    return f"{how}; its last lines were:\n{shown}" if shown else f"{how} without a word"
+        return f"The {title} was killed by {names.get(-returncode, f'signal {-returncode}')}"
+    return f"The {title} exited with code {returncode}"
 
 
 def _before_exec(parent: int, *, cores: Collection[int], is_foreign: bool) -> Callable[[], None] | None:

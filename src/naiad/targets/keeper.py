@@ -152,7 +152,8 @@ class Keeper:
                 await process.stop(timeout_s=self._launch.exit_timeout_s + _EXIT_GRACE_S)
             elif time.monotonic() > deadline_s:
                 await process.kill()
-                return f"The {self._title} was not ready {self._launch.start_timeout_s:g} s after its start"
+                late = f"The {self._title} was not ready {self._launch.start_timeout_s:g} s after its start"
+                return process.with_last_lines(late)
             else:
                 await asyncio.wait((process.ended,), timeout=READY_POLL_S)
         return process.cause_of_death()

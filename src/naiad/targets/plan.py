@@ -17,7 +17,7 @@ from typing import Any, Final
 from naiad.targets.app_folder import AppFolder, lay_out
 from naiad.targets.deployable import Deployable
 from naiad.targets.deployment_config import LocalConfig
-from naiad.targets.launch import EXIT_TIMEOUT_S, HTTP_ADDRESS, HealthPolicy, Launch, ProcessPlan
+from naiad.targets.launch import EXIT_TIMEOUT_S, HTTP_ADDRESS, START_TIMEOUT_S, HealthPolicy, Launch, ProcessPlan
 from naiad.targets.service_script import ServiceScript
 from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace
@@ -74,6 +74,7 @@ def make_launch(
             )
         )
     probe, limits = config.liveness_probe_requirements, config.container_resource_requirements
+    has_delay = "initial_delay_seconds" in probe.model_fields_set
     cpu, memory_gb = limits.cpu_limit or limits.cpu, limits.memory_in_gb_limit or limits.memory_in_gb
     return Launch(
         name=service.name,
@@ -84,6 +85,7 @@ def make_launch(
         scoring_path=SCORING_PATH if script is not None else "",
         cores=math.ceil(cpu) if cpu is not None else None,
         max_memory_bytes=int(memory_gb * (1 << 30)) if memory_gb is not None else None,
+        start_timeout_s=probe.initial_delay_seconds if has_delay else START_TIMEOUT_S,
         health=HealthPolicy(probe.period_seconds, probe.timeout_seconds, probe.failure_threshold),
         record=record,
     )

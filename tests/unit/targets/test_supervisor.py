@@ -196,7 +196,8 @@ def test_a_flood_of_output_is_kept_whole(service: Any) -> None:
 def test_an_engine_that_is_never_ready_is_given_up(service: Any) -> None:
     service.launch("--never-ready", start_timeout_s=0.5)
     state = service.wait_until(lambda state: state.state == "failed")
-    assert state.error == "The engine was not ready 0.5 s after its start"
+    late = "The engine was not ready 0.5 s after its start; its last lines were:\n  the engine starts"
+    assert state.error == late
     assert service_processes(service.directory) == []
 
 

@@ -12,7 +12,7 @@ from naiad.azureml.core.workspace import Workspace, local_workspace
 from naiad.azureml.exceptions import UserErrorException, WebserviceException, translated
 from naiad.azureml.printing import accept_unused, say
 from naiad.errors import InvalidArgumentError, NaiadError
-from naiad.targets import deployment
+from naiad.targets import deployment, update
 from naiad.targets.deployment_config import LOCAL_TARGET, DeploymentConfig, ServiceValues
 from naiad.targets.inference_config import InferenceConfig
 from naiad.workspace.services import Service
@@ -109,7 +109,7 @@ class LocalWebservice(Webservice):
             WebserviceException: when there is no entry script, or it is not valid.
         """
         with translated(WebserviceException):
-            self._show(self.workspace, deployment.reload(local_workspace(self.workspace), self.name, wait=wait))
+            self._show(self.workspace, update.reload(local_workspace(self.workspace), self.name, wait=wait))
 
 
 def deploy(

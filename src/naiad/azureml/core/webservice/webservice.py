@@ -14,7 +14,7 @@ from naiad.azureml.core.workspace import Workspace, local_workspace
 from naiad.azureml.exceptions import UserErrorException, WebserviceException, translated
 from naiad.azureml.printing import accept_unused, say
 from naiad.errors import InvalidArgumentError, NaiadError, NotFoundError
-from naiad.targets import deployment, scoring, waiting
+from naiad.targets import deployment, scoring, update, waiting
 from naiad.targets.deployment_config import DeploymentConfig, LocalValues
 from naiad.targets.recorded import recorded_service, recorded_services
 from naiad.targets.status import ServiceStatus, serialize, status
@@ -285,7 +285,7 @@ class Webservice:
         if inference_config is not None:
             inference = inference_value(inference_config, self.workspace, service=self.name)
         try:
-            service = deployment.update(
+            service = update.update(
                 local_workspace(self.workspace),
                 self.name,
                 models=None if models is None else [model if isinstance(model, str) else model.id for model in models],
