@@ -79,8 +79,9 @@ class InferStream:
         """Nobody waits for answers any more."""
         outstanding, self._outstanding = self._outstanding, deque()
         for asked in outstanding:
-            if asked.request is not None:
-                asked.request.model.scheduler.cancel(asked.request)
+            request, asked.request = asked.request, None  # they refer to each other
+            if request is not None:
+                request.model.scheduler.cancel(request)
 
     def flush(self) -> None:
         """Send what is answered, up to the first that is not."""

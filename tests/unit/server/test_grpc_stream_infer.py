@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -210,6 +212,30 @@ class TestEnd:
         respond(third)
         stream.handler.cancel()
         assert stream.cancelled == [second]
+
+    @pytest.mark.parametrize("outcome", ["answered", "failed", "cancelled"])
+    def test_nothing_keeps_the_tensors_of_a_request_that_is_over(self, outcome: str) -> None:
+        stream = Stream()
+        data = np.zeros(1 << 16, np.uint8)
+        freed: list[bool] = []
+        weakref.finalize(data, freed.append, True)
+        request = stream.asked("a")
+        request.inputs = [data.data]
+        del data
+        gc.disable()
+        try:
+            if outcome == "answered":
+                respond(request)
+            elif outcome == "failed":
+                fail(request, InternalError("it broke"))
+            else:
+                stream.handler.cancel()
+                stream.cancelled.clear()
+            stream.queued.clear()
+            del request
+            assert freed
+        finally:
+            gc.enable()
 
     def test_an_answer_that_cannot_be_sent_ends_the_stream(self) -> None:
         stream = Stream()
