@@ -1,7 +1,8 @@
 """Azure ML's import paths, so that a script written for it imports what it always imported (azure-ml.md §4.3, §8.4).
 
-A finder answers for the modules below, whether or not the real packages are installed: the host must recognise the
-objects. For their parent packages the real ones come first, and an empty package stands in where there is none.
+A finder answers for the modules of the table, whether or not the real packages are installed: the host must recognise
+the objects. For their parent packages, and for the model class that scripts ask for their model's path, the real ones
+come first, and ours stand in where there are none.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ MODULES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ("StandardPythonParameterType",),
     ),
 }
+# By name, because nothing here may depend on the life cycle; it is there when a service runs the script.
+_MODEL: Final = ("naiad.azureml.core.model", ("Model",))
+STAND_INS: Final = {"azureml.core": _MODEL, "azureml.core.model": _MODEL}
 _PARENTS: Final = frozenset(name.rsplit(".", depth)[0] for name in MODULES for depth in range(1, name.count(".") + 1))
 
 
@@ -56,7 +60,7 @@ class _PackageLoader(Loader):
     """Makes an empty package."""
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__path__ = []
+        """There is nothing to fill it with."""
 
 
 class _ModuleFinder(MetaPathFinder):
@@ -68,10 +72,12 @@ class _ModuleFinder(MetaPathFinder):
         return ModuleSpec(name, _ModuleLoader(*MODULES[name]))
 
 
-class _ParentFinder(MetaPathFinder):
-    """Comes last: stands in for parents that are not installed."""
+class _StandInFinder(MetaPathFinder):
+    """Comes last: stands in for what is not installed."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name in STAND_INS:
+            return ModuleSpec(name, _ModuleLoader(*STAND_INS[name]), is_package=True)
         return ModuleSpec(name, _PackageLoader(), is_package=True) if name in _PARENTS else None
 
 
@@ -79,4 +85,4 @@ def install() -> None:
     """Make the import paths known to this process; once is enough, more do no harm."""
     if not any(isinstance(finder, _ModuleFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ModuleFinder())
-        sys.meta_path.append(_ParentFinder())
+        sys.meta_path.append(_StandInFinder())

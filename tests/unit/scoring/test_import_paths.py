@@ -45,6 +45,18 @@ def test_an_installed_package_keeps_its_other_modules(tmp_path: Path, monkeypatc
     assert importlib.import_module("azureml.contrib.services.aml_response").AMLResponse is AMLResponse
 
 
+@pytest.mark.parametrize("module", ["azureml.core", "azureml.core.model"])
+def test_a_script_asks_for_the_path_of_its_model(module: str, tmp_path: Path) -> None:
+    (tmp_path / "azureml-models" / "iris" / "3").mkdir(parents=True)
+    (tmp_path / "azureml-models" / "iris" / "3" / "model.onnx").touch()
+    text = (
+        "from naiad.scoring import import_paths; import_paths.install();"
+        f"from {module} import Model; print(Model.get_model_path('iris'))"
+    )
+    done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "azureml-models/iris/3/model.onnx"
+
+
 def test_installing_twice_is_installing_once() -> None:
     import_paths.install()
     finders = list(sys.meta_path)
