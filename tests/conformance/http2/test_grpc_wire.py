@@ -201,12 +201,13 @@ def test_a_stream_without_messages(server: Server) -> None:
 
 
 def test_mistakes_in_a_stream(server: Server) -> None:
-    """A request that is wrong is told within the stream; a message that is none ends it."""
+    """A request that is wrong is told within the stream; one that is no protobuf ends the requests, as it does with the
+    real server."""
     wrong = answer(server, call_head(1, STREAM), data(1, message(b"\x0a\x06nobody"), end=True))
     assert wrong.grpc_status == OK
     assert b"unknown model" in wrong.body
-    broken = answer(server, call_head(1, STREAM), data(1, message(b"\xff\xff"), end=True))
-    assert broken.grpc_status in {INTERNAL, INVALID_ARGUMENT}
+    broken = answer(server, call_head(1, STREAM), data(1, message(b"\xff\xff") + message(TINY), end=True))
+    assert (broken.grpc_status, len(broken.body)) == (OK, 0)
     cut = answer(server, call_head(1, STREAM), data(1, message(TINY)[:-1], end=True))
     assert cut.grpc_status in {INTERNAL, INVALID_ARGUMENT}
 
