@@ -19,7 +19,8 @@ from naiad.server.request_head import RequestHead
 from naiad.server.response import JSON, Response
 
 _MAX_PATIENCE_S: Final = 0.1
-_PAUSE_S: Final = 0.002
+_MAX_PAUSE_S: Final = 0.02
+_SLOW_S: Final = 0.002
 _NOT_FAILED: Final = b"x-ms-run-function-failed: False\r\n"
 _CHALLENGE: Final = b"WWW-Authenticate: Bearer\r\n"
 
@@ -105,7 +106,7 @@ class ScoreServer(HttpServer):
 
     def _pause_s(self) -> float:
         run_s = self._queue.run_s
-        return _PAUSE_S if self._is_shared and run_s > _PAUSE_S else 0.0
+        return min(run_s / 4, _MAX_PAUSE_S) if self._is_shared and run_s > _SLOW_S else 0.0
 
     def _resume(self) -> None:
         for listener in self._listeners:
