@@ -173,7 +173,7 @@ class GrpcCall:
             return
         self.is_finished = True
         self._since_ns = clock_ns()
-        self.request = self._message = self._handler = None
+        self.request = self._message = self._handler = self.on_writable = None
         self._drop_backlog()
         if self.deadline_ns:
             self._connection.server.deadlines.discard(self)
@@ -393,6 +393,7 @@ class GrpcCall:
         request, self.request = self.request, None
         if request is not None:
             request.model.scheduler.cancel(request)
+        self._message = self.on_writable = None
         handler, self._handler = self._handler, None
         self._drop_backlog()
         if handler is not None:

@@ -92,7 +92,7 @@ class Http2Connection(asyncio.Protocol):
 
     def __init__(self, server: HttpServer, transport: asyncio.Transport) -> None:
         self.server = server
-        self.session = Http2Session(self, server.session_limits)
+        self.session = Http2Session(server.session_limits)
         self._transport = transport
         self._streams: dict[int, GrpcCall | HttpStream] = {}
         self._unsent_bytes = 0
@@ -119,7 +119,7 @@ class Http2Connection(asyncio.Protocol):
         self._now_ns = self._heard_ns = clock_ns()
         self._to_flush = True  # what is answered at once leaves here
         try:
-            self.session.receive(data)
+            self.session.receive(data, self)
         except SessionError as error:
             self._give_up(error)
             return
@@ -163,7 +163,7 @@ class Http2Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         try:
-            while not self._writing_paused and (data := self.session.output(_OUTPUT_BYTES)):
+            while not self._writing_paused and (data := self.session.output(_OUTPUT_BYTES, self)):
                 self._transport.write(data)
         except SessionError as error:
             self._give_up(error)

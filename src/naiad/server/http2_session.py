@@ -92,14 +92,12 @@ class Http2Session:
     meanwhile is dropped.
 
     Args:
-        listener: told what comes.
         limits: what may come.
     """
 
-    __slots__ = ("_connection", "_limits", "_listener", "_to_reset", "_window_bytes")
+    __slots__ = ("_connection", "_limits", "_to_reset", "_window_bytes")
 
-    def __init__(self, listener: Listener, limits: SessionLimits) -> None:
-        self._listener = listener
+    def __init__(self, limits: SessionLimits) -> None:
         self._connection = ngh2.Connection(
             ngh2.Role.SERVER,
             ngh2.Configuration(
@@ -124,7 +122,9 @@ class Http2Session:
         self._connection.set_local_window_size(self._window_bytes)
         self._to_reset: list[int] = []
 
-    def receive(self, data: bytes | memoryview) -> None:
+    # The listener is no attribute: a cycle would keep what is queued until the collector comes.
+
+    def receive(self, data: bytes | memoryview, listener: Listener) -> None:
         """Take in bytes and tell the listener what they say.
 
         Raises:
@@ -134,10 +134,10 @@ class Http2Session:
             self._connection.receive_data(data)
         except ngh2.NGH2Error as error:
             raise SessionError(error) from error
-        self._tell()
+        self._tell(listener)
 
-    def output(self, max_bytes: int) -> bytes:
-        """The bytes to send now; nothing when there are none.
+    def output(self, max_bytes: int, listener: Listener) -> bytes:
+        """The bytes to send now; nothing when there are none. The listener is told what ends with them.
 
         Raises:
             SessionError: the connection cannot go on.
@@ -150,7 +150,7 @@ class Http2Session:
                 data += connection.data_to_send()
         except ngh2.NGH2Error as error:
             raise SessionError(error) from error
-        self._tell()
+        self._tell(listener)
         return data
 
     def send_headers(self, stream_id: int, headers: Sequence[Header], *, end_stream: bool = False) -> None:
@@ -260,8 +260,7 @@ class Http2Session:
                 continue
         self._to_reset = waiting
 
-    def _tell(self) -> None:
-        listener = self._listener
+    def _tell(self, listener: Listener) -> None:
         for event in self._connection.events():
             if isinstance(event, ngh2.DataReceived):
                 listener.body_received(event.stream_id, event.data, event.end_stream)

@@ -209,7 +209,7 @@ class HttpStream:
         if self.is_finished:
             return
         self.is_finished = True
-        self._body = None
+        self._body = self.on_writable = None
         request, self.request = self.request, None
         if request is not None:
             request.model.scheduler.cancel(request)

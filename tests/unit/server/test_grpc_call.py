@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import zlib
@@ -20,6 +21,8 @@ from naiad.errors import InvalidArgumentError, NotFoundError, RestrictedError
 from naiad.server.auth import KeyRing
 from naiad.server.grpc_call import GrpcCall, Streaming, Unary
 from naiad.server.http2 import Http2Connection
+from naiad.server.http2_session import Http2Session
+from naiad.server.http2_stream import HttpStream
 from naiad.server.http_server import HttpServer, Limits
 from tests.support.echo import Application
 from tests.support.http2_client import Exchange, Http2Client, framed_message
@@ -478,6 +481,38 @@ class TestCancellation:
         assert client.h2.remote_window_size > 7_000_000
         assert client.call(b"/s/Echo", bytes(1_000_000)).grpc_status == 0
         assert client.h2.remote_window_size <= site.server.session_limits.window_bytes
+
+    @pytest.mark.parametrize("how", ["lost", "reset", "answered"])
+    async def test_what_is_over_is_gone_before_the_collector_comes(self, how: str) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            site = Site()
+            started = [site.client.call(b"/s/Infer", b"a"), site.client.call(b"/s/StreamLater", b"a", ended=False)]
+            started.append(site.client.request(b"GET", b"/later"))
+            site.service.handlers[0].call.on_writable = site.service.handlers[0].answer
+            site.service.handlers[0].call.pause()
+            site.client.send(started[1], framed_message(b"b"))
+            for exchange in started if how == "reset" else ():
+                site.client.reset(exchange)
+            if how == "answered":
+                site.service.calls[0].finish()
+                site.service.handlers[0].call.finish()
+                await asyncio.sleep(0)
+            connection = site.connection()
+            connection.connection_lost(None)
+            site.client.transport.protocol = asyncio.Protocol()
+            site.service.calls.clear()
+            site.service.handlers.clear()
+            del connection
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            kinds = (GrpcCall, Handler, Http2Connection, Http2Session, HttpStream)
+            assert [item for item in gc.garbage if isinstance(item, kinds)] == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
 
 
 class TestStreaming:
