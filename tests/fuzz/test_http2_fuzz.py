@@ -1,6 +1,6 @@
 """A server that gets HTTP/2 and gRPC as nobody should speak them answers, or closes, and stays as it was.
 
-`NAIAD_FUZZ_SECONDS` says how long it goes on (10), `NAIAD_FUZZ_SEED` with what (0), `NAIAD_FUZZ_ROUND` where it begins.
+`NAIAD_FUZZ_SECONDS` says how long it goes on (8), `NAIAD_FUZZ_SEED` with what (0), `NAIAD_FUZZ_ROUND` where it begins.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.fuzz.http2_corpus import conversation, interleave
 from tests.fuzz.watch import Watch
 from tests.support.server import Server, running
 
-SECONDS = float(os.environ.get("NAIAD_FUZZ_SECONDS", "10"))
+SECONDS = float(os.environ.get("NAIAD_FUZZ_SECONDS", "8"))
 SEED = os.environ.get("NAIAD_FUZZ_SEED", "0")
 FIRST_ROUND = int(os.environ.get("NAIAD_FUZZ_ROUND", "0"))
 

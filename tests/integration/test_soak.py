@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.soak.soak import Row, Soak
 
-SECONDS = 8.0
+SECONDS = 6.0
 
 
 def test_nothing_is_lost_while_models_come_and_go(tmp_path: Path) -> None:

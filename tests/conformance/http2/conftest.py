@@ -19,7 +19,7 @@ parameters { key: "execution" value { string_value: "thread" } }
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model, one that gives back what it gets, and a slow one."""
     path = tmp_path_factory.mktemp("http2") / "models"
@@ -29,7 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the usual limits, but that it may be pinged as often as anybody likes."""
     pings = "--grpc-http2-max-ping-strikes=0"

@@ -13,8 +13,8 @@ from tests.support.server import Server
 from tests.support.waiting import wait_for
 
 CASES = (*FRAMING_CASES, *REQUEST_CASES)
-ROUNDS = 30
-WARM_UP_ROUNDS = 20
+ROUNDS = 24
+WARM_UP_ROUNDS = 16
 MAX_GROWTH_BYTES = 4 << 20
 
 

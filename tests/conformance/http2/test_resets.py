@@ -14,7 +14,7 @@ from tests.support.server import Server
 from tests.support.waiting import wait_for
 
 CONTENT = bytes(400_000)
-ROUNDS = 200
+ROUNDS = 120
 MAX_GROWTH_BYTES = 16 << 20
 SLOW = 3_000
 """Steps that take some milliseconds."""
