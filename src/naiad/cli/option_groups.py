@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from naiad.cli.common import parse_labels
+from naiad.cli.report import note
 from naiad.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +103,23 @@ class ServiceOptions:
         int | None,
         typer.Option("--replica-max-concurrent-requests", "--rm", help="Requests in the entry script at a time"),
     ] = None
+    period_seconds: Annotated[
+        int | None, typer.Option("--period-seconds", "--ps", help="Seconds between two questions for health")
+    ] = None
+    initial_delay_seconds: Annotated[
+        int | None, typer.Option("--initial-delay-seconds", "--id", help="How long a process may take to start")
+    ] = None
+    timeout_seconds: Annotated[
+        int | None, typer.Option("--timeout-seconds", "--ts", help="How long an answer about health may take")
+    ] = None
+    failure_threshold: Annotated[
+        int | None, typer.Option("--failure-threshold", "--ft", help="Questions without an answer before a restart")
+    ] = None
+    gpu_cores: Annotated[int | None, typer.Option("--gpu-cores", "--gc", hidden=True)] = None
+    num_replicas: Annotated[int | None, typer.Option("--num-replicas", "--nr", hidden=True)] = None
+    namespace: Annotated[str | None, typer.Option("--namespace", hidden=True)] = None
+    enable_app_insights: Annotated[str | None, typer.Option("--enable-app-insights", "--ai", hidden=True)] = None
+    collect_model_data: Annotated[str | None, typer.Option("--collect-model-data", "--md", hidden=True)] = None
     environment_variable: Annotated[
         list[str] | None,
         typer.Option("--environment-variable", metavar="NAME=VALUE", help="For the entry script; may be repeated"),
@@ -113,6 +131,9 @@ class ServiceOptions:
         Raises:
             UsageError, ConfigError: when a value is not valid.
         """
+        about_clusters = ("gpu_cores", "num_replicas", "namespace", "enable_app_insights", "collect_model_data")
+        if given := [name for name in about_clusters if getattr(self, name) is not None]:
+            note(f"Not applied on compute target local: {', '.join('--' + name.replace('_', '-') for name in given)}")
         variables = parse_labels(self.environment_variable, option="--environment-variable")
         return config.replace(
             port=self.port,
@@ -125,6 +146,10 @@ class ServiceOptions:
             scoring_timeout_ms=self.scoring_timeout_ms,
             max_request_wait_time=self.max_request_wait_time,
             replica_max_concurrent_requests=self.replica_max_concurrent_requests,
+            period_seconds=self.period_seconds,
+            initial_delay_seconds=self.initial_delay_seconds,
+            timeout_seconds=self.timeout_seconds,
+            failure_threshold=self.failure_threshold,
             environment_variables=variables or None,
         )
 

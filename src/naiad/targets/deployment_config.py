@@ -208,6 +208,10 @@ class ServiceValues(TypedDict, total=False):
     scoring_timeout_ms: int | None
     replica_max_concurrent_requests: int | None
     max_request_wait_time: int | None
+    period_seconds: int | None
+    initial_delay_seconds: int | None
+    timeout_seconds: int | None
+    failure_threshold: int | None
     environment_variables: Mapping[str, str] | None
 
 
@@ -230,6 +234,10 @@ _PATHS: Final = {
     "scoring_timeout_ms": ("scoringTimeoutMs",),
     "replica_max_concurrent_requests": ("maxConcurrentRequestsPerContainer",),
     "max_request_wait_time": ("maxQueueWaitMs",),
+    "period_seconds": ("livenessProbeRequirements", "periodSeconds"),
+    "initial_delay_seconds": ("livenessProbeRequirements", "initialDelaySeconds"),
+    "timeout_seconds": ("livenessProbeRequirements", "timeoutSeconds"),
+    "failure_threshold": ("livenessProbeRequirements", "failureThreshold"),
     "environment_variables": ("environmentVariables",),
 }
 """Where each of `LocalValues` stands in a configuration file."""
@@ -276,7 +284,10 @@ class LocalConfig(DeploymentConfig):
 
         Raises:
             ConfigError: when a value is not valid.
+            TypeError: when there is no value of that name.
         """
+        if unknown := [name for name in values if name not in _PATHS]:
+            raise TypeError(f"a deployment configuration has no {', '.join(unknown)}")
         given: dict[str, Any] = {}
         for name, value in values.items():
             if value is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Unpack
+from typing import Any, Final, Literal
 
 from naiad.azureml.core.environment import Environment
 from naiad.azureml.core.inference_config import InferenceConfig, inference_value
@@ -15,12 +15,29 @@ from naiad.azureml.exceptions import UserErrorException, WebserviceException, tr
 from naiad.azureml.printing import accept_unused, say
 from naiad.errors import InvalidArgumentError, NaiadError, NotFoundError
 from naiad.targets import deployment, scoring, update, waiting
-from naiad.targets.deployment_config import DeploymentConfig, LocalValues
+from naiad.targets.deployment_config import DeploymentConfig
 from naiad.targets.recorded import recorded_service, recorded_services
 from naiad.targets.status import ServiceStatus, serialize, status
 from naiad.workspace.labels import changed_tags, extended_properties
 from naiad.workspace.services import Service, ServiceChanges
 from naiad.workspace.tokens import AccessToken
+
+_ABOUT_CLUSTERS: Final = (
+    "image",
+    "autoscale_enabled",
+    "autoscale_min_replicas",
+    "autoscale_max_replicas",
+    "autoscale_refresh_seconds",
+    "autoscale_target_utilization",
+    "collect_model_data",
+    "enable_app_insights",
+    "num_replicas",
+    "gpu_cores",
+    "success_threshold",
+    "namespace",
+    "is_migration",
+)
+"""What `AksWebservice.update` takes and a service on this machine has not (azure-ml.md §2.8)."""
 
 
 class Webservice:
@@ -250,7 +267,7 @@ class Webservice:
         tags: Mapping[str, Any] | None = None,
         properties: Mapping[str, Any] | None = None,
         wait: bool = False,
-        **values: Unpack[LocalValues],
+        **values: Any,
     ) -> None:
         """Change the service; it answers meanwhile, and goes on as it was when the change does not come up.
 
@@ -261,12 +278,14 @@ class Webservice:
             tags: tags to set.
             properties: properties to add.
             wait: whether to wait until the change has taken over; `wait_for_deployment` does so otherwise.
-            values: how it is deployed, by the names of `AksWebservice.deploy_configuration`.
+            values: how it is deployed, by the names of `AksWebservice.deploy_configuration`; what is about a cluster
+                is accepted and not used.
 
         Raises:
             UserErrorException: when nothing is given, or something that cannot be meant.
             WebserviceException: when the change is refused or, when waited for, does not come up.
         """
+        accept_unused("update()", **{name: values.pop(name, None) for name in _ABOUT_CLUSTERS})
         with translated(UserErrorException):
             config = DeploymentConfig.local(**values)
         self._update(config.changes, models, inference_config, wait, description, tags, properties)
