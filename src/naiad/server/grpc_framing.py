@@ -204,7 +204,9 @@ def frame(pieces: Sequence[bytes | memoryview], *, encoding: bytes = IDENTITY, l
     Raises:
         InternalError: the message is longer than gRPC's clients take (triton.md §2.3).
     """
-    size = sum(len(piece) if isinstance(piece, bytes) else piece.nbytes for piece in pieces)
+    size = 0
+    for piece in pieces:
+        size += len(piece) if isinstance(piece, bytes) else piece.nbytes
     if size > _MAX_MESSAGE_BYTES:
         raise InternalError(f"Response has byte size {size} which exceeds gRPC's byte size limit {_MAX_MESSAGE_BYTES}.")
     if encoding != IDENTITY:

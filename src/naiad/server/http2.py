@@ -163,8 +163,12 @@ class Http2Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         try:
-            while not self._writing_paused and (data := self.session.output(_OUTPUT_BYTES, self)):
-                self._transport.write(data)
+            while not self._writing_paused:
+                data = self.session.output(_OUTPUT_BYTES, self)
+                if data:
+                    self._transport.write(data)
+                if len(data) < _OUTPUT_BYTES:
+                    break
         except SessionError as error:
             self._give_up(error)
             return
