@@ -75,7 +75,11 @@ class TestRefused:
                 TINY_CONFIG.replace("dims: 4", 'dims: 4 label_filename: "../../secret"'),
                 "is outside model directory",
             ),
-            (tiny, TINY_CONFIG.replace("dims: 4", 'dims: 4 label_filename: "none.txt"'), "/m/none.txt: No such file or directory"),
+            (
+                tiny,
+                TINY_CONFIG.replace("dims: 4", 'dims: 4 label_filename: "none.txt"'),
+                "/m/none.txt: No such file or directory",
+            ),
         ],
     )
     def test_the_sentence_says_why(self, tmp_path: Path, made: Any, config: str | None, sentence: str) -> None:

@@ -80,7 +80,7 @@ def test_text_out_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ('input_data_file: "absent"', "unable to read warmup data file 'absent'"),
+        ('input_data_file: "absent"', "failed to open text file for read "),
         ('input_data_file: "../../secret"', "is outside model directory"),
         (
             'input_data_file: "short"',
