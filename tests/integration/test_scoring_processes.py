@@ -248,11 +248,24 @@ def test_a_worker_that_hangs_is_replaced_and_its_clients_are_told(tmp_path: Path
         assert "time.sleep(60)" in host.log, "the log shows where it hangs"
 
 
+def test_a_stop_waits_for_a_run_whose_client_is_gone(tmp_path: Path, script: Path) -> None:
+    with running(script, directory=tmp_path) as host:
+        with host.connect() as connection:
+            connection.send(request_bytes("POST", "/score", b'{"do": "sleep", "s": 1}'))
+            assert host.ask("GET", "/").status == 200
+        assert host.ask("GET", "/").status == 200
+        host.signal(signal.SIGTERM)
+        assert host.wait() == 0
+        assert "Traceback" not in host.log
+
+
 @pytest.mark.parametrize("do", ["exit", "die"])
 def test_a_script_that_ends_its_process_is_started_again(tmp_path: Path, script: Path, do: str) -> None:
-    with running(script, directory=tmp_path) as host:
+    with running(script, directory=tmp_path) as host, host.connect() as other:
+        assert other.ask(request_bytes("GET", "/")).status == 200
         ended = host.score({"do": do})
         assert ended.status == (500 if do == "exit" else 0)
+        assert other.ask(request_bytes("POST", "/score", b"{}")).status in (0, 503)
         host.wait_for_log("ready for serving traffic", count=2)
         assert host.score({}).status == 200
         assert host.process.poll() is None

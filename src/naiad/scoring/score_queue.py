@@ -74,6 +74,8 @@ class ScoreQueue:
         self._jobs: dict[Job, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._run_ns = float(_SLOW_NS)  # until it is known better
+        self._idle = asyncio.Event()
+        self._closed = ""
         self.on_idle: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -90,6 +92,9 @@ class ScoreQueue:
     def submit(self, job: Job) -> None:
         """Take a request on, or refuse it."""
         limits, waiting = self._limits, len(self._jobs) - self._limits.in_flight
+        if self._closed:
+            self._answer(job, _refusal(503, self._closed))
+            return
         if waiting >= limits.max_queued:
             self._answer(job, _refusal(429, f"Too many requests: {waiting} are waiting already."))
             return
@@ -114,8 +119,16 @@ class ScoreQueue:
             if self._limits.is_shared and self._jobs and self._run_ns > _SLOW_NS:
                 job.reply.close_afterwards()  # the client's next request finds a worker that has time
             self._answer(job, response)
-        if not self._jobs and self.on_idle is not None:
-            self.on_idle()
+        if not self._jobs:
+            self._idle.set()
+            if self.on_idle is not None:
+                self.on_idle()
+
+    async def idle(self) -> None:
+        """Wait until nothing is left to do."""
+        while self._jobs:
+            self._idle.clear()
+            await self._idle.wait()
 
     def abandon(self, job: Job) -> None:
         """Its client is gone; it need not run if it does not yet."""
@@ -123,13 +136,15 @@ class ScoreQueue:
         if not job.started_ns:
             self._jobs.pop(job, None)
 
-    def refuse_all(self, message: str) -> None:
-        """Answer everything that is not answered: this worker will not."""
+    def close(self, message: str) -> None:
+        """Nothing runs any more: answer everything that is not answered, and what comes, with this reason."""
+        self._closed = message
         for job in list(self._jobs):
-            running = job.started_ns != 0
-            self._answer(
-                job, error_response(500, message, run_function_failed=True) if running else _refusal(503, message)
-            )
+            if job.started_ns:
+                self._answer(job, error_response(500, message, run_function_failed=True))
+            else:
+                del self._jobs[job]
+                self._answer(job, _refusal(503, message))
 
     def _answer(self, job: Job, response: ScoreResponse) -> None:
         if not job.is_answered:

@@ -13,6 +13,7 @@ from naiad.scoring.score_response import ScoreResponse
 from naiad.scoring.script_module import user_traceback
 
 _MAX_UNSENT_BYTES: Final = 1 << 18
+_WAIT_S: Final = 1.0
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -63,8 +64,9 @@ class ScriptStream:
 
     def _wait_for_room(self) -> None:
         while self._made_bytes - self._sent_bytes > _MAX_UNSENT_BYTES and not self._is_lost:
-            self._has_room.wait()
+            self._has_room.wait(_WAIT_S)
             self._has_room.clear()
+            self._progressed()  # it is the client that is slow, not the script
 
     # On the loop.
 

@@ -68,6 +68,7 @@ class ScoringService:
         self._stop = asyncio.Event()
         self._queue: ScoreQueue
         self._progress = -1
+        self._is_serving = False
         self._is_giving_up = False
         self._thread: ScriptThread | None = None
         self.ready = threading.Event()
@@ -132,6 +133,7 @@ class ScoringService:
             is_shared=settings.worker_count > 1,
         )
         queue = self._queue = runner.queue = ScoreQueue(runner, limits)
+        self._loop.add_reader(self._wakeup_fd, self._signalled)
         try:
             if self._script.is_async:
                 await self._script.init_async()
@@ -139,7 +141,7 @@ class ScoringService:
         except NaiadError as error:
             self.failure = error
             return
-        self._loop.add_reader(self._wakeup_fd, self._signalled)
+        self._is_serving = True
         server.accept_from(*self._sockets)
         self._heartbeat()
         self.ready.set()
@@ -178,7 +180,9 @@ class ScoringService:
         """A signal has come. The main thread, where Python would tell of it, may be deep in the script."""
         # It may come twice: from the interpreter, and from the handler in the main thread.
         for number in set(os.read(self._wakeup_fd, 256)):
-            if number == signal.SIGTERM:
+            if not self._is_serving and number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                self._exit(0)
+            elif number == signal.SIGTERM:
                 self._stop.set()
             elif number in (signal.SIGINT, signal.SIGQUIT):
                 self._give_up("The service is stopping.", status=0)
@@ -188,13 +192,13 @@ class ScoringService:
 
     def _script_ended(self) -> None:
         """The script has ended the process: what waits for it is refused, and another worker comes."""
-        self._queue.refuse_all("The script has ended its process.")
+        self._queue.close("The script has ended its process.")
         self._stop.set()
 
     def _give_up(self, message: str, *, status: int) -> None:
         """Answer everybody and end the process, whatever the script is doing."""
         self._is_giving_up = True
-        self._queue.refuse_all(message)
+        self._queue.close(message)
         self._loop.call_later(_LAST_WORDS_S, self._exit, status)
 
     def _exit(self, status: int) -> None:
@@ -207,6 +211,7 @@ class ScoringService:
         try:
             async with asyncio.timeout(max(self._settings.graceful_timeout - 2 * _LAST_WORDS_S, _LAST_WORDS_S)):
                 await server.drained()
+                await self._queue.idle()  # what runs for a client that is gone
         except TimeoutError:
             logger.warning("stopping although %d requests are not answered", len(self._queue))
             self._give_up("The service is stopping.", status=1)

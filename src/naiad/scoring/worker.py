@@ -97,6 +97,8 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 wakeup_fd=self.PIPE[0],
                 beat=self._beat,
             )
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
+                signal.signal(number, self._leave_to_the_loop)
             was_told = service.run(self._ready)
         except NaiadError as error:
             self._say(error=error.message)
@@ -123,8 +125,6 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         return bool(os.getppid() == self.ppid)
 
     def _ready(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
-            signal.signal(number, self._leave_to_the_loop)
         logger.info("Worker with pid %d ready for serving traffic", self.pid)
         self._say(ready=clock_ns())
         os.kill(self.ppid, signal.SIGCHLD)  # so that the master listens now, and not within a second

@@ -146,11 +146,19 @@ async def test_a_stream_may_take_as_long_as_it_likes() -> None:
     assert reply.statuses == []
 
 
-async def test_a_worker_that_gives_up_answers_everybody() -> None:
+async def test_a_queue_that_is_closed_answers_everybody() -> None:
     worker = Worker()
-    (_, running), (_, waiting) = worker.submit(started=True), worker.submit()
-    worker.queue.refuse_all("Over.")
+    (job, running), (_, waiting) = worker.submit(started=True), worker.submit()
+    worker.queue.close("Over.")
     assert (running.statuses, waiting.statuses) == ([500], [503])
+    assert worker.submit()[1].statuses == [503]
+    assert len(worker.runner.started) == 2
+    idle = asyncio.ensure_future(worker.queue.idle())
+    await asyncio.sleep(0)
+    assert not idle.done()
+    worker.queue.finished(job, OK)
+    await idle
+    assert running.statuses == [500]
 
 
 @pytest.mark.parametrize(("shared", "run_ms", "closes"), [(True, 40, True), (True, 0, False), (False, 40, False)])
