@@ -10,7 +10,7 @@ import pytest
 from naiad.azureml.core import Workspace
 from naiad.azureml.core.webservice import webservice as webservice_module
 from naiad.errors import DeploymentError, NotFoundError
-from naiad.targets import deployment, scoring, waiting
+from naiad.targets import deployment, scoring, update, waiting
 from naiad.targets.deployment_config import LocalConfig
 from naiad.targets.inference_config import InferenceConfig
 from naiad.targets.status import ServiceStatus
@@ -86,6 +86,13 @@ class FakeTarget:
         self.calls.append(("run", (data, model)))
         return b'{"outputs": []}'
 
+    def update(self, workspace: LocalWorkspace, name: str, **changes: Any) -> Service:
+        given = {key: value for key, value in changes.items() if value not in (None, {}, False)}
+        self.calls.append(("update", given))
+        if self.failure is not None:
+            raise DeploymentError(self.failure, hint="look at the log")
+        return workspace.services.get(name)
+
     def delete(self, workspace: LocalWorkspace, name: str) -> Service | None:
         try:
             return workspace.services.delete(name)
@@ -100,5 +107,6 @@ def target(monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
         monkeypatch.setattr(deployment, name, getattr(fake, name))
     monkeypatch.setattr(waiting, "wait_until_ready", fake.wait_until_ready)
     monkeypatch.setattr(scoring, "run", fake.run)
+    monkeypatch.setattr(update, "update", fake.update)
     monkeypatch.setattr(webservice_module, "status", fake.status_of)
     return fake

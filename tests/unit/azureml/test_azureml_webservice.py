@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from naiad.azureml.core import Model, Workspace
+from naiad.azureml.core.model import InferenceConfig
 from naiad.azureml.core.webservice import LocalWebservice, Webservice
+from naiad.azureml.core.workspace import local_workspace
 from naiad.azureml.exceptions import UserErrorException, WebserviceException
 from naiad.targets.status import ServiceStatus
 
@@ -236,3 +239,48 @@ def test_a_service_that_is_gone(service: LocalWebservice, capsys: pytest.Capture
     for call in (service.update_deployment_state, service.get_keys, service.get_logs):
         with pytest.raises(WebserviceException, match="service 'qa-service' does not exist"):
             call()
+
+
+class TestUpdate:
+    def test_models_and_script(self, ws: Workspace, service: LocalWebservice, target: FakeTarget) -> None:
+        (Path("score.py")).write_text("def init(): ...\ndef run(data): ...\n")
+        service.update([Model(ws, "bert"), "bert"], inference_config=InferenceConfig("score.py"), wait=True)
+        (name, changes) = target.calls[-1]
+        assert (name, changes["models"], changes["wait"]) == ("update", ["bert:1", "bert"], True)
+        assert changes["inference"].script == Path("score.py").resolve()
+
+    def test_how_it_is_deployed(self, service: LocalWebservice, target: FakeTarget) -> None:
+        service.update(deployment_config=LocalWebservice.deploy_configuration(port=6789))
+        assert target.calls[-1] == ("update", {"config": {"port": 6789}})
+        # By the names that AksWebservice.update has; what is about a cluster only is accepted.
+        service.update(auth_enabled=True, scoring_timeout_ms=5, autoscale_enabled=True, num_replicas=3)
+        assert target.calls[-1] == ("update", {"config": {"authEnabled": True, "scoringTimeoutMs": 5}})
+        with pytest.raises(TypeError, match="has no speed"):
+            service.update(speed=1)
+        with pytest.raises(UserErrorException, match=r"must come from LocalWebservice\.deploy_configuration"):
+            service.update(deployment_config={"port": 1})  # type: ignore[arg-type]
+
+    def test_labels(self, service: LocalWebservice, target: FakeTarget) -> None:
+        service.add_tags({"a": 1})
+        service.update(tags={"b": 2}, properties={"p": "q"}, description="of words")
+        expected = {"description": "of words", "tags": {"a": "1", "b": "2"}, "properties": {"p": "q"}}
+        assert target.calls[-1] == ("update", expected)
+
+    def test_one_that_fails(self, service: LocalWebservice, target: FakeTarget) -> None:
+        target.failure = "no such operator"
+        with pytest.raises(WebserviceException, match="no such operator\n\nhint: look at the log"):
+            service.update(["bert"], wait=True)
+
+    def test_a_script_to_reload(self, service: LocalWebservice) -> None:
+        with pytest.raises(WebserviceException, match="Service qa-service has no entry script to read again"):
+            service.reload()
+
+
+def test_tokens(ws: Workspace, model: Model, target: FakeTarget) -> None:
+    service = Model.deploy(ws, "with-tokens", [model])
+    local_workspace(ws).services.update("with-tokens", token_auth_enabled=True)
+    token, refresh_by = service.get_token()
+    assert token.count(".") == 2
+    access = service.get_access_token()
+    assert (access.token_type, access.expiry_on > refresh_by) == ("Bearer", True)
+    assert Webservice(ws, "with-tokens").token_auth_enabled

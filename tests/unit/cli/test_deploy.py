@@ -163,3 +163,42 @@ def test_an_interrupted_deployment_says_what_is_left(
         "a step\nInterrupted: service qa1 is recorded, and nothing of it runs\n"
         "Look at it: naiad service show -n qa1; remove it: naiad service delete -n qa1\n"
     )
+
+
+def test_an_entry_script_and_its_limits(deployments: Deployments, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("scripts").mkdir()
+    Path("scripts/score.py").write_text("def init(): ...\ndef run(data): ...\n")
+    Path("ic.json").write_text(json.dumps({"entryScript": "score.py", "sourceDirectory": "scripts", "enableGpu": True}))
+    words = ["model", "deploy", "-n", "qa1", "-m", "m", "-m", "m:1", "--ic", "ic.json", "-e", "AzureML-Triton"]
+    limits = ["--tm", "5", "--rm=6", "--mr", "7", "--cc", "0.5", "--gb", "2", "--ps", "8", "--id", "9", "--ts", "10"]
+    others = ["--ft", "11", "--gc", "1", "--token-auth-enabled", "true", "--environment-variable", "WORKER_COUNT=2"]
+    assert run([*words, *limits, *others]) == 0
+    asked = deployments.asked[-1]
+    assert asked["models"] == ["m", "m:1"]
+    assert asked["inference"].script == Path("scripts/score.py")
+    assert asked["inference"].environment.name == "AzureML-Triton"
+    assert deployments.config.changes == {
+        "tokenAuthEnabled": True,
+        "containerResourceRequirements": {"cpu": 0.5, "memoryInGB": 2},
+        "scoringTimeoutMs": 5,
+        "maxConcurrentRequestsPerContainer": 6,
+        "maxQueueWaitMs": 7,
+        "livenessProbeRequirements": {
+            "periodSeconds": 8,
+            "initialDelaySeconds": 9,
+            "timeoutSeconds": 10,
+            "failureThreshold": 11,
+        },
+        "environmentVariables": {"WORKER_COUNT": "2"},
+    }
+    told = capsys.readouterr().err
+    assert "Not applied on compute target local: --gpu-cores\n" in told
+    assert "Not used without a container: enableGpu\n" in told
+
+
+def test_something_must_be_deployed(deployments: Deployments, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["model", "deploy", "-n", "qa1"]) == 2
+    assert "name the model to deploy: --model NAME:VERSION" in capsys.readouterr().err
+    Path("score.py").write_text("def init(): ...\ndef run(data): ...\n")
+    assert run(["model", "deploy", "-n", "qa1", "--es", "score.py"]) == 0
+    assert deployments.asked[-1]["models"] == []

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from naiad.cli.main import run
-from naiad.targets import local_target, plan
+from naiad.targets import local_target, plan, update
 from naiad.targets.deployment import deploy
 from naiad.targets.deployment_config import DeploymentConfig
+from naiad.workspace.services import Service
 from naiad.workspace.workspace import Workspace
 
 FAKE_ENGINE = Path(__file__).parents[1] / "targets" / "fake_engine.py"
@@ -128,3 +129,70 @@ def test_deleting_shows_what_was_deleted_and_can_be_repeated(
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "No service with name open1 found to delete.\n")
     assert [service["name"] for service in document(["list"], capsys)] == ["keyed1"]
+
+
+@pytest.fixture
+def updates(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What updates ask for; none happens."""
+    asked: list[dict[str, Any]] = []
+
+    def record(workspace: Workspace, name: str, **changes: Any) -> Service:
+        given = {key: value for key, value in changes.items() if value not in (None, {}, []) and key != "report"}
+        asked.append({"name": name, **given})
+        return workspace.services.get(name)
+
+    monkeypatch.setattr(update, "update", record)
+    return asked
+
+
+def test_an_update_asks_for_what_changes(updates: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("info.json").write_text(json.dumps({"modelId": "digits:1"}))
+    shown = document(["update", "-n", "open1", "-f", "info.json", "--no-wait"], capsys)
+    assert shown["name"] == "open1"
+    assert updates[-1] == {"name": "open1", "models": ["digits:1"], "wait": False}
+    document(["update", "-n", "open1", "--ae", "true", "--cc", "2"], capsys)
+    changes = {"authEnabled": True, "containerResourceRequirements": {"cpu": 2}}
+    assert updates[-1] == {"name": "open1", "config": changes, "wait": True}
+    Path("dc.yml").write_text("computeType: aks\nscoringTimeoutMs: 5\nauthEnabled: false\n")
+    document(["update", "-n", "open1", "--dc", "dc.yml", "--tm", "6"], capsys)
+    assert updates[-1]["config"] == {"scoringTimeoutMs": 6, "authEnabled": False, "routerCodes": True}
+
+
+def test_an_update_of_labels(updates: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--add-tag", "stage=two", "--remove-tag", "area", "--add-property", "p=q", "--description", "of words"]
+    document(["update", "-n", "open1", *words], capsys)
+    labels = {"tags": {"stage": "two"}, "properties": {"p": "q"}, "description": "of words"}
+    assert updates[-1] == {"name": "open1", **labels, "wait": True}
+    assert run(["service", "update", "-n", "absent", "--add-tag", "a=b"]) == 1
+    assert "service 'absent' does not exist" in capsys.readouterr().err
+
+
+def test_an_update_of_the_script_or_its_environment(
+    updates: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("score.py").write_text("def init(): ...\ndef run(data): ...\n")
+    document(["update", "-n", "open1", "--entry-script", "score.py", "-e", "AzureML-Minimal"], capsys)
+    assert updates[-1]["inference"].environment.name == "AzureML-Minimal"
+    document(["update", "-n", "open1", "-e", "AzureML-Triton", "--ev", "1"], capsys)
+    assert updates[-1]["environment"].name == "AzureML-Triton"
+    assert "inference" not in updates[-1]
+    assert run(["service", "update", "-n", "open1", "-e", "Nowhere"]) == 1
+    assert "environment 'Nowhere' is not registered" in capsys.readouterr().err
+
+
+def test_an_update_with_nothing_to_change(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["service", "update", "-n", "open1"]) == 1
+    assert capsys.readouterr().err == "error: No parameters provided to update.\n"
+    assert run(["service", "update", "-n", "open1", "-e", "AzureML-Triton"]) == 1
+    assert "Service open1 has no entry script, and so no environment" in capsys.readouterr().err
+
+
+def test_access_tokens_are_made_for_services_that_take_them(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["service", "get-access-token", "-n", "open1"]) == 1
+    assert "service 'open1' takes no access tokens" in capsys.readouterr().err
+    workspace.services.update("open1", token_auth_enabled=True)
+    assert set(document(["get-access-token", "-n", "open1"], capsys)) == {
+        *("accessToken", "tokenType", "refreshAfter", "expiryOn")
+    }
