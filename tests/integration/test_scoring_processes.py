@@ -148,12 +148,14 @@ def test_variables_alone_and_a_config_file(tmp_path: Path, script: Path) -> None
 
 
 def test_logging_json_is_followed(tmp_path: Path, script: Path) -> None:
+    host_modules = "azureml_inference_server_http.log_config"
     (script.parent / "logging.json").write_text(
         json.dumps(
             {
                 "version": 1,
-                "formatters": {"own": {"format": "own: %(message)s"}},
-                "handlers": {"own": {"class": "logging.StreamHandler", "formatter": "own"}},
+                "formatters": {"own": {"class": f"{host_modules}.AMLLogFormatter", "format": "own: %(message)s"}},
+                "filters": {"probes": {"()": f"{host_modules}.RootAccessFilter"}},
+                "handlers": {"own": {"class": "logging.StreamHandler", "formatter": "own", "filters": ["probes"]}},
                 "loggers": {"azmlinfsrv": {"level": "INFO", "handlers": ["own"]}},
             }
         )
@@ -161,6 +163,14 @@ def test_logging_json_is_followed(tmp_path: Path, script: Path) -> None:
     with running(script, directory=tmp_path) as host:
         host.score({})
         host.wait_for_log("own: POST /score 200")
+
+
+def test_a_logging_json_that_cannot_be(tmp_path: Path, script: Path) -> None:
+    (script.parent / "logging.json").write_text('{"version": 1, "handlers": {"own": {"class": "no.such"}}}')
+    status, log = fails_to_start(script, directory=tmp_path)
+    assert status == 3
+    assert "error: unable to log as " in log
+    assert "Traceback" not in log
 
 
 # Keys, queues, the router's codes.
@@ -290,6 +300,19 @@ def test_the_workers_go_with_a_master_that_is_killed(tmp_path: Path, script: Pat
 
 
 # Reload and update.
+
+
+def test_more_and_fewer_workers(tmp_path: Path, script: Path) -> None:
+    with running(script, directory=tmp_path) as host:
+        first = workers(host)
+        host.signal(signal.SIGUSR2)
+        host.signal(signal.SIGTTIN)
+        host.wait_for_log("ready for serving traffic", count=2)
+        host.signal(signal.SIGTTOU)
+        wait_for(lambda: len(workers(host)) == 1, "one worker is left")
+        assert workers(host) != first, "the older one goes"
+        assert host.score({}).status == 200
+        assert "SIGUSR2 is ignored" in host.log
 
 
 def test_a_reload_serves_the_new_script_and_drops_nothing(tmp_path: Path, script: Path) -> None:

@@ -36,6 +36,7 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._delay_s = 0.0
         self._not_before_s = 0.0
         self._cause = ""
+        self._is_stopping = False
         super().__init__(app)
 
     @property
@@ -63,8 +64,12 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         if self._serving == self._generation:
             self._end_others(mine)
         if (ready or not mine) and time.monotonic() >= self._not_before_s:
-            for _ in range(self.num_workers - len(mine) if ready else 1 - len(mine)):
-                self.spawn_worker()
+            try:
+                for _ in range(self.num_workers - len(mine) if ready else 1 - len(mine)):
+                    self.spawn_worker()
+            except OSError as error:
+                self.log.error("unable to start a worker: %s", error.strerror)
+                self._wait_longer()
 
     def _end_others(self, mine: list[ScoringWorker]) -> None:
         """Ask older generations, and more of this one than are wanted, to go."""
@@ -88,6 +93,15 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._generation += 1
         self.manage_workers()
 
+    def handle_usr2(self) -> None:
+        """gunicorn would start a second master here."""
+        self.log.warning("SIGUSR2 is ignored: SIGHUP reloads, and --fd lets another host take over the socket")
+
+    def stop(self, graceful: bool = True) -> None:
+        """End all workers."""
+        self._is_stopping = True
+        super().stop(graceful)
+
     def reap_workers(self) -> None:
         """Take note of the processes that have ended."""
         while True:
@@ -105,6 +119,8 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         worker.listen()
         worker.forget()
         worker.tmp.close()
+        if self._is_stopping:
+            return
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         if code:
             hint = ". Perhaps out of memory?" if code == -signal.SIGKILL and not worker.aborted else ""
@@ -119,12 +135,15 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self.log.error("The old workers go on, because the new ones fail: %s", cause)
             self._give_up_generation()
             return
+        self._wait_longer()
+
+    def _wait_longer(self) -> None:
         self._delay_s = min(2 * self._delay_s, _MAX_DELAY_S) or _FIRST_DELAY_S
         self._not_before_s = time.monotonic() + self._delay_s
 
     def _give_up_generation(self) -> None:
         failed, self._generation = self._generation, self._serving or 0
-        for worker in self.WORKERS.values():
+        for worker in list(self.WORKERS.values()):
             if worker.generation == failed and worker.alive:
                 worker.alive = False
                 self.kill_worker(worker.pid, signal.SIGTERM)

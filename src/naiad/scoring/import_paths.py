@@ -25,6 +25,7 @@ MODULES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "azureml.contrib.services.aml_response": _RESPONSE,
     "azureml_inference_server_http.api.aml_request": _REQUEST,
     "azureml_inference_server_http.api.aml_response": _RESPONSE,
+    "azureml_inference_server_http.log_config": ("naiad.scoring.log", ("AMLLogFormatter", "RootAccessFilter")),
     "inference_schema.schema_decorators": ("naiad.scoring.schema.decorators", ("input_schema", "output_schema")),
     "inference_schema.schema_util": (
         "naiad.scoring.schema.run_schema",

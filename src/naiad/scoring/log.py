@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from naiad.errors import ConfigError
+from naiad.scoring import import_paths
 
 LINE: Final = "%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"
 _FILE: Final = "logging.json"
@@ -91,6 +92,7 @@ def set_up_logging(folders: Iterable[Path], *, level: str) -> None:
     if file is None:
         logging.config.dictConfig(_default(level))
         return
+    import_paths.install()  # azmlinfsrv's own file, which people begin with, names its formatter
     try:
         logging.config.dictConfig(json.loads(file.read_text(encoding="utf-8")))
     except Exception as error:  # whatever the classes that it names raise
