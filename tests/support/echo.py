@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from naiad.errors import NotFoundError
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.http_server import HttpServer, Limits
 from naiad.server.request_head import RequestHead
 from naiad.server.response import Response
@@ -25,12 +25,12 @@ class Application:
     """
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[HttpConnection, Response]] = []
+        self.waiting: list[tuple[Exchange, Response]] = []
         self.asked: list[tuple[str, bytes, bytes]] = []
         self.authorized = True
 
     def handle(
-        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+        self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         self.asked.append((head.method, head.path, bytes(body)))
         if head.path == b"/error":

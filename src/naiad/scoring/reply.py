@@ -12,7 +12,7 @@ from typing import Any, Final
 from naiad.engine.execution import clock_ns
 from naiad.scoring.request_ids import RequestIds, RequestIdSource
 from naiad.scoring.score_response import ScoreResponse
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.request_head import RequestHead
 from naiad.server.response import Response
 
@@ -40,7 +40,7 @@ class Target:
         line: how that begins.
     """
 
-    serve: Callable[[HttpConnection, Target, bytes | memoryview, int], None]
+    serve: Callable[[Exchange, Target, bytes | memoryview, int], None]
     head: RequestHead
     headers: tuple[tuple[str, str], ...]
     ids: RequestIds | None
@@ -95,7 +95,7 @@ class ScoreReply:
 
     __slots__ = ("_arrived_ns", "_connection", "_status", "_target")
 
-    def __init__(self, connection: HttpConnection, target: Target, arrived_ns: int) -> None:
+    def __init__(self, connection: Exchange, target: Target, arrived_ns: int) -> None:
         self._connection = connection
         self._target = target
         self._arrived_ns = arrived_ns

@@ -14,7 +14,7 @@ from naiad.scoring.request_ids import RequestIdSource, read_request_ids
 from naiad.scoring.score_queue import ScoreQueue
 from naiad.scoring.score_request import ScoreRequest
 from naiad.scoring.score_response import ScoreResponse, error_response
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.request_head import RequestHead
 
 _NOT_FOUND: Final = (
@@ -51,7 +51,7 @@ class ScoreRoutes:
         self._router_codes = router_codes
         self._id_source = RequestIdSource()
 
-    def handle(self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
+    def handle(self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
         """Answer a request, now or later, by its connection."""
         target = head.route
         if target is None:
@@ -91,32 +91,30 @@ class ScoreRoutes:
             line=f"{head.method} {target.decode('latin-1')}",
         )
 
-    def _score(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
+    def _score(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         head = target.head
         request = ScoreRequest(head.method, "/score", head.query, target.headers, body)
         job = Job(request, ScoreReply(connection, target, arrived_ns), arrived_ns)
         connection.on_lost = partial(self._queue.abandon, job)
         self._queue.submit(job)
 
-    def _swagger(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
+    def _swagger(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         given = parse_qs(target.head.query.decode("latin-1"), keep_blank_values=True).get("version", ["2"])
         ScoreReply(connection, target, arrived_ns).answer(self._script.swagger(given[0]))
 
-    def _health(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
+    def _health(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         ScoreReply(connection, target, arrived_ns).answer(ScoreResponse(200, b"Healthy", [_HTML]))
 
-    def _options(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
+    def _options(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         allowed = ScoreResponse(200, b"", [_HTML, ("Allow", ", ".join(_METHODS[b"/"]))])
         ScoreReply(connection, target, arrived_ns).answer(allowed)
 
-    def _bad_ids(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
+    def _bad_ids(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         fault = target.ids.fault if target.ids else ""
         ScoreReply(connection, target, arrived_ns).answer(error_response(431, fault))
 
-    def _not_found(self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
+    def _not_found(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         ScoreReply(connection, target, arrived_ns).answer(error_response(404, _NOT_FOUND))
 
-    def _not_allowed(
-        self, connection: HttpConnection, target: Target, body: bytes | memoryview, arrived_ns: int
-    ) -> None:
+    def _not_allowed(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         ScoreReply(connection, target, arrived_ns).answer(error_response(405, _NOT_ALLOWED))

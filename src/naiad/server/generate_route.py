@@ -17,7 +17,7 @@ from naiad.engine.request import InferRequest
 from naiad.errors import InternalError, InvalidArgumentError, NaiadError
 from naiad.protocol.compression import IDENTITY
 from naiad.protocol.generate import TensorMetadata, event, generate_json, parse_generate
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.request_head import RequestHead
 from naiad.server.response import JSON, Response, error_response
 
@@ -51,7 +51,7 @@ class GenerateRoute:
         self._encoding = head.headers.get(b"content-encoding", IDENTITY).strip().lower()
         self._chunked = head.takes_chunks
 
-    def __call__(self, connection: HttpConnection, body: bytes | memoryview, arrived_ns: int) -> None:
+    def __call__(self, connection: Exchange, body: bytes | memoryview, arrived_ns: int) -> None:
         """Queue one request; the connection answers it later.
 
         Raises:
@@ -91,7 +91,7 @@ class GenerateSink:
 
     transport: Final = "HTTP"
 
-    def __init__(self, connection: HttpConnection, *, streams: bool, chunked: bool) -> None:
+    def __init__(self, connection: Exchange, *, streams: bool, chunked: bool) -> None:
         self._connection = connection
         self._streams = streams
         self._chunked = chunked

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from naiad.engine.execution import clock_ns
 from naiad.engine.request import InferRequest
 from naiad.errors import ContentTooLargeError, InternalError, NaiadError, RequestTimeoutError
 from naiad.server.grpc_framing import Reservation
-from naiad.server.http1 import HttpConnection
 from naiad.server.request_head import RequestHead
 from naiad.server.response import Response
 
@@ -241,7 +240,7 @@ class HttpStream:
     def _dispatch(self, body: bytes | memoryview, now_ns: int) -> None:
         server = self._connection.server
         try:
-            response = server.answer(cast(HttpConnection, self), self._head, body, now_ns)
+            response = server.answer(self, self._head, body, now_ns)
         except NaiadError as error:
             response = server.describe(error)
         except Exception:

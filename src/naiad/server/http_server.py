@@ -16,6 +16,7 @@ from naiad.errors import ContentTooLargeError, InvalidArgumentError, NaiadError,
 from naiad.server.auth import KeyRing
 from naiad.server.chunked import ChunkedBody
 from naiad.server.deadlines import Deadlines
+from naiad.server.exchange import Exchange
 from naiad.server.grpc_call import GrpcService
 from naiad.server.grpc_framing import MessageReader
 from naiad.server.http1 import HttpConnection
@@ -32,7 +33,7 @@ _BACKLOG: Final = 2048
 _LAST_REQUESTS_S: Final = 0.25
 _HANDSHAKE_S: Final = 10.0
 
-Handler = Callable[[HttpConnection, RequestHead, "bytes | memoryview", int], "Response | None"]
+Handler = Callable[[Exchange, RequestHead, "bytes | memoryview", int], "Response | None"]
 """Answers a request, or arranges for the connection's `respond` or `fail` to be called later and returns None.
 Takes the connection, the head, the body and the monotonic time in nanoseconds at which the request was whole."""
 
@@ -284,7 +285,7 @@ class HttpServer:
             self._check_access(head)
 
     def _handle_authorized(
-        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+        self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         self.authorize(head)
         return self._application(connection, head, body, arrived_ns)
@@ -299,13 +300,13 @@ class HttpServer:
         self.handle = self._handle_last if self._is_draining else self.answer
 
     def _handle_and_log(
-        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+        self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         logger.debug("HTTP request: %s %s", head.method, head.path.decode("latin-1"))
         return self._checked(connection, head, body, arrived_ns)
 
     def _handle_last(
-        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+        self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         connection.close_when_answered()
         return self.answer(connection, head, body, arrived_ns)

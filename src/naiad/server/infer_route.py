@@ -10,10 +10,11 @@ from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import InvalidArgumentError
 from naiad.protocol.compression import IDENTITY, check_encoding, choose_encoding, decompress
 from naiad.server.answer_plan import CompressedAnswer
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.http_plans import PlanCache, raw_request
 from naiad.server.request_head import RequestHead
 
+_TRANSPORT: Final = "HTTP"  # whose plans are kept with the model
 _NUMBER: Final = re.compile(rb"[+-]?[0-9]{1,20}")
 
 
@@ -66,7 +67,7 @@ class InferRoute:
         self._body_encoding = check_encoding(head.headers.get(b"content-encoding", IDENTITY))
         self._answer_encoding = choose_encoding(head.headers.get(b"accept-encoding", IDENTITY))
 
-    def __call__(self, connection: HttpConnection, body: bytes | memoryview, arrived_ns: int) -> None:
+    def __call__(self, connection: Exchange, body: bytes | memoryview, arrived_ns: int) -> None:
         """Queue one request; the connection answers it later.
 
         Raises:
@@ -82,9 +83,9 @@ class InferRoute:
             got = (self._json_text or b"").decode("latin-1")
             raise InvalidArgumentError(f"inference header size should be in range (0, {size}), got: {got}")
         if json_bytes:
-            plans: PlanCache | None = model.plans.get(HttpConnection.transport)
+            plans: PlanCache | None = model.plans.get(_TRANSPORT)
             if plans is None:
-                plans = model.plans[HttpConnection.transport] = PlanCache(model, self._max_input_bytes, self._shared)
+                plans = model.plans[_TRANSPORT] = PlanCache(model, self._max_input_bytes, self._shared)
             request = plans.request(bytes(body[:json_bytes]), body[json_bytes:], connection, arrived_ns)
         else:
             request = raw_request(model, body, connection, arrived_ns)

@@ -14,7 +14,7 @@ import psutil
 from naiad.engine.engine import Engine
 from naiad.engine.model import Model
 from naiad.errors import MethodNotAllowedError, NotFoundError
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.request_head import RequestHead
 from naiad.server.response import Response
 
@@ -98,9 +98,7 @@ class MetricsRoutes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def handle(
-        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
-    ) -> Response:
+    def handle(self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> Response:
         """Answer one request.
 
         Raises:

@@ -13,8 +13,8 @@ from typing import Final
 from naiad.config.settings import Settings
 from naiad.errors import NotFoundError, UsageError
 from naiad.server.auth import KeyRing
+from naiad.server.exchange import Exchange
 from naiad.server.grpc_call import GrpcService
-from naiad.server.http1 import HttpConnection
 from naiad.server.http2 import KeepAlive
 from naiad.server.http_server import HttpServer, Limits, adopt, bind
 from naiad.server.metrics import MetricsRoutes
@@ -170,6 +170,6 @@ def _check_tls_is_the_same(settings: Settings) -> None:
 
 
 def _nothing_but_calls(
-    connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+    connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int
 ) -> Response | None:
     raise NotFoundError("Not Found", hint="this port answers gRPC; --http-port is where HTTP is answered")

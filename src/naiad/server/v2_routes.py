@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
 from naiad.errors import InternalError, InvalidArgumentError, MethodNotAllowedError, NaiadError, NotFoundError
+from naiad.server.exchange import Exchange
 from naiad.server.generate_route import GenerateRoute
-from naiad.server.http1 import HttpConnection
 from naiad.server.http_views import HttpViews
 from naiad.server.infer_route import InferRoute
 from naiad.server.request_head import RequestHead
@@ -33,7 +33,7 @@ View = Callable[[str, str, "bytes | memoryview"], Response]
 SlowView = Callable[[str, str, "bytes | memoryview"], Coroutine[Any, Any, Response]]
 """Answers in its own time: repository name, model name and body in."""
 
-Route = Callable[[HttpConnection, "bytes | memoryview", int], "Response | None"]
+Route = Callable[[Exchange, "bytes | memoryview", int], "Response | None"]
 """Answers the requests of one head: connection, body and arrival time in."""
 
 
@@ -98,7 +98,7 @@ class V2Routes:
         self._restrictions.check(head.category, head.headers)
 
     def handle(
-        self, connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int
+        self, connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int
     ) -> Response | None:
         """Answer one request; None for an inference, whose answer comes later.
 
@@ -138,7 +138,7 @@ class V2Routes:
         streams = operation == "generate_stream"
         return GenerateRoute(self._engine, name, version, head, streams=streams, max_input_bytes=limit)
 
-    def _start(self, connection: HttpConnection, answering: Coroutine[Any, Any, Response]) -> None:
+    def _start(self, connection: Exchange, answering: Coroutine[Any, Any, Response]) -> None:
         """Answer when the coroutine has the answer; the client going away does not stop it."""
 
         async def run() -> None:

@@ -12,8 +12,8 @@ from naiad.engine.engine import Engine
 from naiad.engine.model import Model
 from naiad.engine.request import InferRequest
 from naiad.errors import InternalError, NotFoundError, UnavailableError
+from naiad.server.exchange import Exchange
 from naiad.server.generate_route import GenerateRoute
-from naiad.server.http1 import HttpConnection
 from naiad.server.http_server import HttpServer, Limits
 from naiad.server.request_head import RequestHead
 from tests.support.engine import idle_model, spec
@@ -44,7 +44,7 @@ class Client:
         self.model.scheduler = cast(Any, SimpleNamespace(cancel=self.cancelled.append))
         engine = cast(Engine, SimpleNamespace(model=self._find))
 
-        def handle(connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
+        def handle(connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
             name, operation = head.path.decode().split("/")[-2:]
             streams = operation == "generate_stream"
             route = GenerateRoute(engine, name, "", head, streams=streams, max_input_bytes=1000)

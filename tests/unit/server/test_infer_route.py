@@ -10,7 +10,7 @@ import pytest
 from naiad.engine.engine import Engine
 from naiad.engine.shared_memory import SharedMemory
 from naiad.errors import NaiadError, NotFoundError
-from naiad.server.http1 import HttpConnection
+from naiad.server.exchange import Exchange
 from naiad.server.infer_route import InferRoute
 from naiad.server.request_head import HeadCache
 from tests.support.engine import idle_model, spec
@@ -32,7 +32,7 @@ def refusal(body: bytes, *headers: str, name: str = "m") -> str:
 
     def answer() -> None:
         route = InferRoute(engine, name, "", head, max_input_bytes=1 << 20, shared=SharedMemory())
-        route(cast(HttpConnection, None), body, 0)
+        route(cast(Exchange, None), body, 0)
 
     with pytest.raises(NaiadError) as caught:
         answer()

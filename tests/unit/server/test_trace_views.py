@@ -22,6 +22,7 @@ from naiad.engine.scheduler import Scheduler
 from naiad.engine.shared_memory import SharedMemory
 from naiad.engine.tracing import Tracing
 from naiad.errors import InternalError, InvalidArgumentError, UnsupportedError
+from naiad.server.exchange import Exchange
 from naiad.server.generate_route import GenerateRoute
 from naiad.server.http1 import HttpConnection
 from naiad.server.http_server import HttpServer, Limits
@@ -106,7 +107,7 @@ class Traced:
         self._tracing.attach(self.model)
         engine = cast(Engine, SimpleNamespace(model=lambda name, version: self.model))
 
-        def handle(connection: HttpConnection, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
+        def handle(connection: Exchange, head: RequestHead, body: bytes | memoryview, arrived_ns: int) -> None:
             if head.path == b"/infer":
                 InferRoute(engine, "m", "", head, max_input_bytes=1 << 20, shared=SharedMemory())(
                     connection, body, arrived_ns
