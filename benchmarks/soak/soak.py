@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ from benchmarks.soak.task import Task
 from benchmarks.soak.timeline import Timeline
 
 MAX_GROWTH = 0.05
-"""How much memory may grow after the first minute."""
+"""How much memory may grow from the first third of the rows to the last, once the first minute is over."""
 _WARM_UP_S = 60.0
 _FIRST_FACTOR = 2
 _SAMPLE_S = 0.5
@@ -161,12 +163,20 @@ class Soak:
             faults.append("the server's log has a traceback")
         if not faults and not _falls_to(process.num_fds, idle_descriptors):
             faults.append(f"{process.num_fds()} open descriptors without clients, {idle_descriptors} before")
-        settled = [row.resident_bytes for row in self.rows if row.seconds >= _WARM_UP_S]
-        if len(settled) > 1:
-            growth = settled[-1] / settled[0] - 1
-            notes.append(f"memory: {growth:+.1%} since the first minute")
+        if (growth := memory_growth(self.rows)) is not None:
+            notes.append(f"memory: {growth:+.1%} from the first third of the rows to the last")
             if growth > MAX_GROWTH:
-                faults.append(f"memory grew by {growth:.1%} after the first minute, at most {MAX_GROWTH:.0%} may be")
+                faults.append(f"memory grew by {growth:.1%}, at most {MAX_GROWTH:.0%} may be")
+
+
+def memory_growth(rows: Sequence[Row]) -> float | None:
+    """How much larger memory is in the last third of the rows than in the first, but for those of the first minute;
+    None when there are too few."""
+    settled = [row.resident_bytes for row in rows if row.seconds >= _WARM_UP_S]
+    if len(settled) < 2:
+        return None
+    third = math.ceil(len(settled) / 3)
+    return statistics.median(settled[-third:]) / statistics.median(settled[:third]) - 1
 
 
 def _falls_to(read: Callable[[], int], level: int, *, deadline_s: float = 20.0) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.soak.connection import Answer, Connection, LostError
 from benchmarks.soak.inference import Inference, as_binary, as_chunks, as_deflate, as_gzip, as_json, as_raw
+from benchmarks.soak.soak import Row, memory_growth
 from benchmarks.soak.tally import Outcome, Tally
 from benchmarks.soak.timeline import Timeline
 
@@ -119,3 +120,15 @@ def test_bytes_behind_an_answer_are_seen() -> None:
     with peer_that_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabHTTP") as connection:
         assert connection.read() == Answer(200, {"content-length": "2"}, b"ab")
         assert connection.has_more
+
+
+def test_memory_is_judged_by_thirds_behind_the_first_minute() -> None:
+    def rows(*resident_mb: int) -> list[Row]:
+        return [
+            Row(seconds=30.0 * number, requests_per_s=1, outcomes={}, resident_bytes=size, descriptors=1, threads=1)
+            for number, size in enumerate(resident_mb, 1)
+        ]
+
+    assert memory_growth(rows(10, 100, 100, 90, 150, 100, 100)) == 0
+    assert memory_growth(rows(10, 100, 100, 110, 110, 120, 120)) == pytest.approx(0.2)
+    assert memory_growth(rows(10, 100)) is None
