@@ -331,6 +331,16 @@ class TestPings:
         assert len(client.said(ngh2.PingAcknowledged)) == 10
         assert not client.transport.closed
 
+    async def test_while_an_answer_is_read(self) -> None:
+        client = Site().client(window_bytes=100, reads=False)
+        answered = client.request(b"GET", b"/" + b"x" * 1000)
+        for _ in range(10):
+            client.ping()
+            client.read(answered, 90)
+        assert not client.transport.closed
+        assert len(client.said(ngh2.PingAcknowledged)) == 10
+        assert not answered.ended
+
     async def test_as_many_as_a_client_likes(self) -> None:
         client = Site(keep_alive=KeepAlive(max_ping_strikes=0)).client()
         for _ in range(999):  # the preface has settings too
