@@ -62,10 +62,6 @@ class Host(Server):
         """As here, with the workers."""
         return {**super().environment(), "WORKER_COUNT": str(self._workers)}
 
-    def workers(self) -> list[psutil.Process]:
-        """The processes that run the script."""
-        return psutil.Process(self.process.pid).children()
-
     def proportional_bytes(self) -> int:
         """Memory of all processes together; what several share counts once."""
         first = psutil.Process(self.process.pid)
