@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_UNSENT_BYTES: Final = 1 << 20
+_MAX_WHOLE_BYTES: Final = 1 << 14
 _UNEXPECTED: Final = "unexpected internal error, see the server's log"
 _SHUTTING_DOWN: Final = "GRPC server is shutting down and has stopped accepting new requests."
 
@@ -247,7 +248,8 @@ class GrpcCall:
         try:
             self._connection.server.authorize_call(head.path, head.metadata)
             if isinstance(head.method, Streaming):
-                self._handler = head.method.method(self)
+                handler = head.method.method(self)
+                self._handler = None if self.is_finished else handler
             if ended and not self.is_finished:
                 self._end_messages(self._since_ns)
         except NaiadError as error:
@@ -278,7 +280,7 @@ class GrpcCall:
                 ended
                 and self._reader is None
                 and self._handler is None
-                and len(data) >= PREFIX_BYTES
+                and PREFIX_BYTES <= len(data) < _MAX_WHOLE_BYTES
                 and int.from_bytes(data[:PREFIX_BYTES]) == len(data) - PREFIX_BYTES
             ):
                 self._answer(data[PREFIX_BYTES:], now_ns)  # the whole of a small message, not compressed

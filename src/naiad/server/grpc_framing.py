@@ -76,7 +76,7 @@ class MessageReader:
         encoding: of compressed messages: gzip, deflate or identity.
         max_bytes: of a message as it is sent.
         max_plain_bytes: of a message that was compressed.
-        reserve, release: account for the bytes of messages that do not come in one piece.
+        reserve, release: account for the bytes of messages that are large, or do not come in one piece.
     """
 
     __slots__ = (
@@ -134,7 +134,7 @@ class MessageReader:
                 if len(self._prefix) < PREFIX_BYTES:
                     return
                 size = self._begin()
-                if len(data) - position >= size:
+                if size < _COPY_BELOW_BYTES and len(data) - position >= size:
                     message = data[position : position + size]
                     position += size
                     self._prefix = b""

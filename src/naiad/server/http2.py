@@ -330,6 +330,7 @@ class Http2Connection(asyncio.Protocol):
     def _give_up(self, error: SessionError) -> None:
         """Close a connection on which there is no going on."""
         logger.debug("connection closed: %s", error)
+        self._over = True
         if not self._transport.is_closing():
             self._transport.write(error.last_words)
             self._transport.close()

@@ -211,7 +211,10 @@ class HttpServer:
     def _flush(self) -> None:
         unflushed, self._unflushed = self._unflushed, []
         for connection in unflushed:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                logger.exception("unexpected error while sending answers")
 
     def message_reader(self, encoding: bytes) -> MessageReader:
         """What takes in the messages of a call.
@@ -326,10 +329,10 @@ class HttpServer:
         self._receiving_bytes -= size
 
     def _sweep(self) -> None:
+        self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
         now_ns = clock_ns()
         for connection in tuple(self.connections):
             connection.check_time(now_ns)
-        self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
 
 
 def bind(address: str, port: int, *, shared: bool = False) -> socket.socket:
