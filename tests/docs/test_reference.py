@@ -14,9 +14,13 @@ REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 @pytest.mark.parametrize(
     ("name", "generator"),
-    [("settings.md", "generate_settings.py"), ("score-settings.md", "generate_score_settings.py")],
+    [
+        ("settings.md", "generate_settings.py"),
+        ("score-settings.md", "generate_score_settings.py"),
+        ("triton-differences.md", "generate_triton_differences.py"),
+    ],
 )
-def test_a_settings_page_is_up_to_date(name: str, generator: str) -> None:
+def test_a_page_is_up_to_date(name: str, generator: str) -> None:
     written = (REFERENCE / name).read_text(encoding="utf-8")
     page = runpy.run_path(str(REFERENCE / generator))["page"]
     assert written == page(), f"write it again: python docs/reference/{generator}"

@@ -41,7 +41,7 @@ _EVERYWHERE = (
         triton="model.py",
         naiad="",
     ),
-    KnownDifference(_ORACLE, "Two servers.", part="body/version", triton="2.51.0"),
+    KnownDifference(_ORACLE, "Each server has a version of its own.", part="body/version", triton="2.51.0"),
     KnownDifference(
         _ADDITION,
         "Where a model is refused naiad's index says so.",
@@ -55,7 +55,7 @@ _EVERYWHERE = (
 )
 
 _HTTP = (
-    *rows(_ADDITION, "naiad lists its models there, for KServe's clients.", "routes/* /v2/models"),
+    *rows(_ADDITION, "`/v2/models` lists the models that are ready, for KServe's clients.", "routes/* /v2/models"),
     *rows(_ADDITION, "naiad's metrics are at the HTTP port too.", "routes/* /metrics"),
     *rows(_CHOICE, "An answer to HEAD has no body (RFC 9110 §9.3.2).", "routes/HEAD *", part="body"),
     *rows(_CHOICE, "A fragment is no part of a request target; naiad leaves it out.", "routes/fragment"),
@@ -75,7 +75,7 @@ _HTTP = (
         part="header/connection",
         naiad="close",
     ),
-    *rows(_CHOICE, "There is no HTTP/1.2.", "connections/HTTP/1.2"),
+    *rows(_CHOICE, "There is no HTTP/1.2, and it is refused.", "connections/HTTP/1.2"),
     *rows(
         _ADDITION,
         "naiad says what is wrong with a request that is no HTTP before it closes; the real server only closes.",
@@ -85,9 +85,19 @@ _HTTP = (
         triton="[[]]",
         naiad="[[]400]",
     ),
-    *rows(_CHOICE, "Such a request is refused (RFC 9112 §5.1).", "connections/a header name with a space"),
-    *rows(_CHOICE, "Such a request is refused (RFC 9112 §6.3).", "connections/Content-Length twice the same"),
-    *rows(_CHOICE, "Spaces behind a value do not belong to it (RFC 9112 §5.1).", "connections/spaces around a value"),
+    *rows(
+        _CHOICE, "A space in the name of a header is refused (RFC 9112 §5.1).", "connections/a header name with a space"
+    ),
+    *rows(
+        _CHOICE,
+        "A Content-Length that is given twice is refused (RFC 9112 §6.3).",
+        "connections/Content-Length twice the same",
+    ),
+    *rows(
+        _CHOICE,
+        "Spaces behind a header's value do not belong to it (RFC 9112 §5.1).",
+        "connections/spaces around a value",
+    ),
     *rows(
         _CHOICE,
         "naiad sends no 100 where the body is already there, or for another expectation (RFC 9110 §10.1.1).",
@@ -109,7 +119,7 @@ _HTTP = (
 _JSON = (
     *rows(
         _ORACLE,
-        "The sentence is a newer JSON parser's.",
+        "The sentence is that of a newer JSON parser.",
         "request JSON/grammar: a line break in a string",
         part="body/error",
     ),
@@ -133,7 +143,7 @@ _JSON = (
     ),
     *rows(
         _ORACLE,
-        "The header must be a number, as in newer versions; this one takes 0 where is none.",
+        "Inference-Header-Content-Length must be a number, as in newer versions; this one takes 0 where is none.",
         "binary/header length in words, *",
         "binary/header length empty, *",
     ),
@@ -178,12 +188,25 @@ _EXTENSIONS = (
     ),
     *rows(
         _CHOICE,
-        "naiad refuses a level that there is none of; the real server passes over it.",
+        "naiad refuses a trace level that there is none of; the real server passes over it.",
         "extensions/*: unknown level",
     ),
-    *rows(_CHOICE, "This version of naiad has no other trace mode, and says so.", "extensions/*: mode"),
-    *rows(_CHOICE, "A number below 0 is refused; in the real server it wraps.", "extensions/*: * negative", naiad="*"),
-    *rows(_CHOICE, "naiad changes all that was asked for or nothing.", "extensions/logging: good before bad"),
+    *rows(
+        _CHOICE,
+        "This version of naiad writes traces in Triton's format alone, and refuses another mode.",
+        "extensions/*: mode",
+    ),
+    *rows(
+        _CHOICE,
+        "A trace setting below 0 is refused; in the real server it wraps.",
+        "extensions/*: * negative",
+        naiad="*",
+    ),
+    *rows(
+        _CHOICE,
+        "Of log settings naiad changes all that were asked for, or none.",
+        "extensions/logging: good before bad",
+    ),
 )
 
 _COMPRESSION = (
@@ -208,7 +231,7 @@ _COMPRESSION = (
 )
 
 _CONTROL = (
-    *rows(_ORACLE, "The member must be a boolean in newer versions' words.", "repository/index: ready *"),
+    *rows(_ORACLE, "That `ready` must be a boolean is told in newer versions' words.", "repository/index: ready *"),
     *rows(
         _ORACLE,
         "naiad reads the body of an unload request; the real server passes over one that it cannot read.",
@@ -217,7 +240,7 @@ _CONTROL = (
     ),
     *rows(
         _ORACLE,
-        "Such a name is refused as newer versions refuse it.",
+        "Names of models that are none are refused as newer versions refuse them.",
         "control/load '.'",
         "control/load '..'",
         "control/load 'a?b'",
@@ -265,7 +288,11 @@ _SHARED_MEMORY = (
         "shared memory/register: offset not of a page",
         "shared memory/register: byte_size 0",
     ),
-    *rows(_ORACLE, "No body is no field, as in newer versions.", "shared memory/register: nothing"),
+    *rows(
+        _ORACLE,
+        "A request to register shared memory without a body has no fields, as in newer versions.",
+        "shared memory/register: nothing",
+    ),
     *rows(
         _ORACLE,
         "An offset and a size that overflow are told apart, as in newer versions.",
@@ -322,7 +349,12 @@ _FOLDERS = (
         "folder/labels_outside",
         triton="*failed to open text file for read *",
     ),
-    *rows(_ADDITION, "The cause is told, not the system's error.", "strict folder/no_file", part="cause"),
+    *rows(
+        _ADDITION,
+        "naiad tells what is missing; the real server's log has the system's error.",
+        "strict folder/no_file",
+        part="cause",
+    ),
     *rows(_CHOICE, "This version of naiad does not serve sequences.", "folder/sequence_control_empty"),
     *rows(
         _ADDITION,

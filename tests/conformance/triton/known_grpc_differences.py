@@ -30,7 +30,7 @@ KNOWN_GRPC_DIFFERENCES: tuple[KnownDifference, ...] = (
         triton="model.py",
         naiad="(absent)",
     ),
-    *rows(_ORACLE, "Two servers.", "*", part="responses/0/version", triton="2.51.0"),
+    *rows(_ORACLE, "Each server has a version of its own.", "*", part="responses/0/version", triton="2.51.0"),
     *rows(_CHOICE, "What naiad does not have is not listed.", "*", part="responses/0/extensions/length"),
     *rows(
         _ORACLE,
@@ -66,14 +66,24 @@ KNOWN_GRPC_DIFFERENCES: tuple[KnownDifference, ...] = (
         "restricted/no protobuf without a key",
     ),
     *rows(
-        _CHOICE, "naiad refuses a level that there is none of; the real server passes over it.", "grpc *: unknown level"
+        _CHOICE,
+        "naiad refuses a trace level that there is none of; the real server passes over it.",
+        "grpc *: unknown level",
     ),
-    *rows(_CHOICE, "This version of naiad has no other trace mode, and says so.", "grpc settings/trace: mode"),
-    *rows(_CHOICE, "A number below 0 is refused; in the real server it wraps.", "grpc settings/*: * negative"),
-    *rows(_CHOICE, "naiad changes all that was asked for or nothing.", "grpc settings/logging: good beside bad"),
+    *rows(
+        _CHOICE,
+        "This version of naiad writes traces in Triton's format alone, and refuses another mode.",
+        "grpc settings/trace: mode",
+    ),
+    *rows(_CHOICE, "A trace setting below 0 is refused; in the real server it wraps.", "grpc settings/*: * negative"),
+    *rows(
+        _CHOICE,
+        "Of log settings naiad changes all that were asked for, or none.",
+        "grpc settings/logging: good beside bad",
+    ),
     *rows(
         _ORACLE,
-        "Such a name is refused as newer versions refuse it.",
+        "Names of models that are none are refused as newer versions refuse them.",
         "grpc control/load ''",
         "grpc control/load '..'",
         "grpc control/load 'a/b'",
