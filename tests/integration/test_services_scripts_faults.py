@@ -66,10 +66,9 @@ RUN = "\ndef run(data):\n    return data\n"
         ("import sys\ndef init():\n    sys.exit(3)" + RUN, "SystemExit: 3"),
         ("import os\ndef init():\n    os._exit(4)" + RUN, "exited with code"),
         ("import os\ndef init():\n    os.kill(os.getpid(), 9)" + RUN, "SIGKILL"),
-        ("def run(data):\n    return data\n", "init() function defined"),
         ("def init(): pass\n", "run() function defined"),
     ],
-    ids=["import", "raises", "exits", "exits hard", "is killed", "no init", "no run"],
+    ids=["import", "raises", "exits", "exits hard", "is killed", "no run"],
 )
 def test_a_script_that_cannot_start_is_told_in_seconds(machine: Machine, text: str, told: str) -> None:
     started_s = time.monotonic()
@@ -109,6 +108,7 @@ def test_a_failed_init_shows_its_traceback_and_the_model_folder(machine: Machine
         (("--entry-script", "plain.py", "-e", "Nowhere"), "environment 'Nowhere' is not registered"),
         (("--ic", "absent.json"), "absent.json cannot be read"),
         (("--entry-script", "plain.py", "--tm", "0"), "scoringTimeoutMs"),
+        (("--entry-script", "plain.py", "--environment-variable", "WORKER_COUNT"), "must be key=value"),
     ],
 )
 def test_what_cannot_be_deployed_leaves_nothing(machine: Machine, words: tuple[str, ...], told: str) -> None:

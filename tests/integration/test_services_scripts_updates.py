@@ -45,7 +45,7 @@ def machine(project: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machi
 
 
 class Clients:
-    """Clients that ask without a pause, some on connections that they keep; every answer must be a good one."""
+    """Clients that ask again and again, some on connections that they keep; every answer must be a good one."""
 
     def __init__(self, uri: str, body: Any) -> None:
         self.answers: list[Any] = []
@@ -57,7 +57,7 @@ class Clients:
 
     def _ask(self, kept: bool) -> None:
         with requests.Session() as session:
-            while not self._stop.is_set():
+            while not self._stop.wait(0.01):  # what is being started needs the machine too
                 headers = {} if kept else {"Connection": "close"}
                 try:
                     answer = session.post(self._uri, data=self._body, headers=headers, timeout=30)
@@ -96,11 +96,16 @@ def update(machine: Machine, name: str, *words: str) -> dict[str, Any]:
 
 def test_script_variables_and_workers_change_and_no_request_is_lost(machine: Machine) -> None:
     service = machine.deploy("busy", "weights:1", "--entry-script", "plain.py")
+    slow: list[Any] = []
+    long_one = threading.Thread(target=lambda: slow.append(score(service, {"do": "hang", "s": 3})))
     with Clients(service["scoringUri"], {}) as clients:
+        long_one.start()
         Path("plain.py").write_text(PLAIN.replace('"first"', '"second"'))
         after = update(machine, "busy", "--entry-script", "plain.py")
         assert (after["port"], after["updating"], after["error"]) == (service["port"], False, None)
         assert score(service, {})["version"] == "second"
+        long_one.join(timeout=30)
+        assert slow[0]["version"] == "first"
         after = update(machine, "busy", "--environment-variable", "WORKER_COUNT=2", "-m", "weights:2")
         assert score(service, {"do": "open", "path": "weights.txt", "mode": "r"}) == "weights 2"
         assert score(service, {"do": "variable", "name": "WORKER_COUNT"}) == "2"

@@ -155,7 +155,8 @@ class Supervisor:
         # Whoever waits for the update shall not be answered by what it has replaced.
         while old.accepts() and not draining.done():
             await asyncio.wait((draining,), timeout=READY_POLL_S)
-        os.replace(self._directory / UPDATE_NAME, self._directory / LAUNCH_NAME)
+        with suppress(OSError):  # the folder is being removed, and that ends the service
+            os.replace(self._directory / UPDATE_NAME, self._directory / LAUNCH_NAME)
         self.publish(
             port=listener.getsockname()[1], scoring_path=launch.scoring_path, generation=launch.generation, error=None
         )
