@@ -16,7 +16,7 @@ from tests.support.scoring import Host, running, write_script
 from tests.support.waiting import wait_for
 
 SCRIPT = """
-    import hashlib, json, os, sys, time
+    import asyncio, hashlib, json, multiprocessing, os, signal, sys, time
     from pathlib import Path
     from azureml.contrib.services.aml_response import AMLResponse
 
@@ -56,6 +56,22 @@ SCRIPT = """
             return AMLResponse(pieces(wanted), 200)
         elif do == "headers":
             return AMLResponse("x", 200, wanted["headers"])
+        elif do == "pool":
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                wanted["mapped"] = pool.map(abs, wanted["values"])
+        elif do == "asyncio":
+            asyncio.run(asyncio.sleep(0.01))
+        elif do == "alarm":
+            def ring(*_):
+                raise ValueError("own alarm")
+            old = signal.signal(signal.SIGALRM, ring)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            try:
+                time.sleep(10)
+            except ValueError as error:
+                wanted["raised"] = str(error)
+            finally:
+                signal.signal(signal.SIGALRM, old)
         elif do == "print":
             print(*wanted["values"], sep="-")
         return {"pid": os.getpid(), "model": os.environ.get("AZUREML_MODEL_DIR"), **wanted}
@@ -231,6 +247,19 @@ def test_probes_and_documents_are_answered_while_the_script_runs(host: Host) -> 
             connection.ask(request_bytes("GET", path))
     assert not slow.answers
     assert slow.answer().status == 200
+
+
+def test_a_script_may_fork_and_end_its_children(host: Host) -> None:
+    before = host.score({}).json["pid"]
+    assert host.score({"do": "pool", "values": [-1, 2]}).json["mapped"] == [1, 2]
+    assert host.score({}).json["pid"] == before
+    assert "Worker exiting" not in host.log
+
+
+def test_a_script_may_use_the_main_thread_as_its_own(host: Host) -> None:
+    assert host.score({"do": "asyncio"}).status == 200
+    assert host.score({"do": "alarm"}).json["raised"] == "own alarm"
+    assert host.score({"do": "sleep", "s": 10}).json == {"message": "Scoring timeout after 400 ms"}
 
 
 def test_run_raising_is_500_and_the_reason_stays_in_the_log(host: Host) -> None:

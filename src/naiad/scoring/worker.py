@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # of a request's latency.
 _SWITCH_INTERVAL_S: Final = 0.0005
 _MAX_WORDS: Final = 4096
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 _LEFT_THREADS_S: Final = 2.0
 
 logger = logging.getLogger("azmlinfsrv")
@@ -97,8 +98,9 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 wakeup_fd=self.PIPE[0],
                 beat=self._beat,
             )
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
+            for number in _ENDING:
                 signal.signal(number, self._leave_to_the_loop)
+            os.register_at_fork(after_in_child=_forget_signals)
             was_told = service.run(self._ready)
         except NaiadError as error:
             self._say(error=error.message)
@@ -144,6 +146,13 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def _end_while_starting(self, number: int, frame: FrameType | None) -> None:
         logging.shutdown()
         os._exit(0)
+
+
+def _forget_signals() -> None:
+    """In a process that the script forks: what is told to it is not told to the worker, whose wake-up pipe it has."""
+    signal.set_wakeup_fd(-1)
+    for number in (*_ENDING, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _wait_for_debugger(port: int) -> None:
