@@ -7,7 +7,7 @@ memory. Options are Triton's (triton.md §8.1).
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -84,14 +84,13 @@ class OnnxModel:
         return self._bind_arrays(list(inputs), list(outputs), datatypes.BYTES in input_types)
 
     def _bind_arrays(self, inputs: list[str], outputs: list[str], has_text: bool) -> Execute:
-        run: Callable[..., list[Array]] = self._session.run
-
         def execute(arrays: Sequence[Array | None]) -> list[Array]:
             feed = {name: array for name, array in zip(inputs, arrays, strict=True) if array is not None}
             if has_text:
                 feed = {name: _as_text(name, array) for name, array in feed.items()}
             try:
-                return run(outputs, feed)
+                produced: list[Array] = self._session.run(outputs, feed)
+                return produced
             except Exception as error:
                 raise InternalError(f"onnx runtime error {_describe(error)}") from error
 
@@ -99,7 +98,6 @@ class OnnxModel:
 
     def _bind_values(self, inputs: list[str], outputs: list[str]) -> Execute:
         """BF16 has no numpy type that onnxruntime takes, so its tensors travel as OrtValues over their bits."""
-        run = self._session.run_with_ort_values
 
         def execute(arrays: Sequence[Array | None]) -> list[Array]:
             try:
@@ -108,7 +106,8 @@ class OnnxModel:
                     for name, array in zip(inputs, arrays, strict=True)
                     if array is not None
                 }
-                return [_from_value(value) for value in run(outputs, feed)]
+                values = self._session.run_with_ort_values(outputs, feed)
+                return [_from_value(value) for value in values]
             except InvalidArgumentError:
                 raise
             except Exception as error:
@@ -117,7 +116,7 @@ class OnnxModel:
         return execute
 
     def close(self) -> None:
-        """Drop the session; onnxruntime frees its memory with the last reference."""
+        """Drop the session; onnxruntime ends its threads and frees its memory with the last reference."""
         del self._session
 
 

@@ -313,10 +313,11 @@ class Engine:
         """Let a model that nobody can find any more finish its work, and free it."""
 
         async def close() -> None:
-            await model.close()
-            logger.info("successfully unloaded '%s' version %s", model.name, model.version)
+            await model.stop()
             if status is not None:
                 status.state = ModelState.UNAVAILABLE
+            await model.free()
+            logger.info("successfully unloaded '%s' version %s", model.name, model.version)
 
         task = asyncio.get_running_loop().create_task(close())
         self._closing[task] = model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,7 +61,11 @@ class Model:
         """What metadata calls the platform: the configuration's, else its backend's name (triton.md §1.3)."""
         return str(self.config.platform or self.config.backend)
 
-    async def close(self) -> None:
-        """Finish what is queued or running, then free the runtime."""
+    async def stop(self) -> None:
+        """Finish what is queued or running, and take no more."""
         await self.scheduler.stop()
-        self._runtime.close()
+
+    async def free(self) -> None:
+        """Free the runtime of a model that has stopped, which may take a while."""
+        self.plans.clear()  # which refer to the model: it need not wait for the collector of cycles
+        await asyncio.to_thread(self._runtime.close)

@@ -258,6 +258,9 @@ class Scheduler:
                 self._timer.cancel()
             for thread in self._threads.values():
                 thread.stop()
+            # They refer back to here: without them the model goes as soon as nobody needs it any more.
+            self._threads.clear()
+            self._idle.clear()
             self._stopped.set_result(None)
 
     def abandon(self) -> None:

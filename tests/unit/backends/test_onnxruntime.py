@@ -11,6 +11,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import psutil
 import pytest
 from onnx import helper, numpy_helper
 
@@ -301,3 +302,16 @@ def test_nothing_is_reported_to_its_maker(tmp_path: Path) -> None:
         [sys.executable, "-c", program], env={**environment, "HOME": str(home)}, input=b"\n", check=True, timeout=60
     )
     assert list(home.rglob("*")) == []
+
+
+def test_closing_frees_the_session_whoever_holds_what_was_bound(tmp_path: Path) -> None:
+    """Its threads go with it."""
+    process = psutil.Process()
+    options = 'parameters { key: "intra_op_thread_count" value { string_value: "4" } }'
+    before = process.num_threads()
+    opened = open_model(tmp_path, tiny(), options)
+    execute = opened.bind(["x"], ["y"])
+    execute([np.zeros((1, 16), np.float32)])
+    assert process.num_threads() == before + 3
+    opened.close()
+    assert process.num_threads() == before

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from naiad.engine.engine import Engine
@@ -312,3 +315,26 @@ async def test_strict_mode_wants_a_configuration(repository: Path) -> None:
         failures = await engine.start()
         assert list(failures) == ["bare"]
         assert "no config.pbtxt" in failures["bare"].message
+
+
+async def test_an_unloaded_model_is_freed_without_the_collector_of_cycles(repository: Path) -> None:
+    """It may hold gigabytes, and threads; that must not depend on what else is going on."""
+    sink = RecordingSink()
+    async with engine_on(repository) as engine:
+        gc.collect()
+        gc.disable()
+        try:
+            await engine.load("tiny")
+            model = engine.model("tiny")
+            freed = weakref.ref(model)
+            model.infer(request_for(model, sink))
+            await until(lambda: bool(sink.order))
+            sink.order.clear()
+            sink.answers.clear()
+            del model
+            threads = psutil.Process().num_threads()
+            await engine.unload("tiny")
+            await until(lambda: freed() is None)
+            assert psutil.Process().num_threads() < threads + 1
+        finally:
+            gc.enable()
