@@ -144,6 +144,8 @@ class Http2Session:
         """
         connection = self._connection
         try:
+            if not (connection.want_write or self._to_reset):
+                return b""
             data = connection.data_to_send(max_bytes)
             if self._to_reset and len(data) < max_bytes:
                 self._reset_what_is_sent()
