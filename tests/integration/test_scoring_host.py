@@ -81,12 +81,12 @@ ORIGIN = "Origin: https://page.example"
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """A host whose run() may take 400 ms."""
+    """A host whose run() may take 700 ms."""
     directory = tmp_path_factory.mktemp("host")
     script = write_script(directory, SCRIPT)
     flags = ("--access_control_allow_origins", "https://page.example, https://other.example", "--model_dir", "models")
     limits = ("--max-body-size=100000",)
-    with running(script, *flags, *limits, directory=directory, environment={"SCORING_TIMEOUT_MS": "400"}) as started:
+    with running(script, *flags, *limits, directory=directory, environment={"SCORING_TIMEOUT_MS": "700"}) as started:
         yield started
 
 
@@ -214,20 +214,20 @@ def test_a_preflight_is_told_what_is_allowed(host: Host) -> None:
 def test_a_run_that_takes_too_long_is_answered_and_ended(host: Host, do: dict[str, object]) -> None:
     began = time.monotonic()
     answer = host.score(do)
-    assert (answer.status, answer.json) == (500, {"message": "Scoring timeout after 400 ms"})
+    assert (answer.status, answer.json) == (500, {"message": "Scoring timeout after 700 ms"})
     assert answer.headers["x-ms-run-function-failed"] == "True"
     assert host.score({}).status == 200, "the script's thread is free again"
-    assert 0.4 <= time.monotonic() - began < 10
+    assert 0.7 <= time.monotonic() - began < 10
 
 
 def test_a_client_is_answered_in_time_although_c_code_does_not_return(host: Host) -> None:
     began = time.monotonic()
     host.score({"do": "c", "rounds": 100_000})
-    rounds = int(100_000 * 1.2 / (time.monotonic() - began))
+    rounds = int(100_000 * 2 / (time.monotonic() - began))
     began = time.monotonic()
     answer = host.score({"do": "c", "rounds": rounds})
     answered_s = time.monotonic() - began
-    assert answer.json == {"message": "Scoring timeout after 400 ms"}
+    assert answer.json == {"message": "Scoring timeout after 700 ms"}
     assert host.score({}).status == 200
     assert answered_s < time.monotonic() - began, "the answer did not wait for the end of run()"
 
@@ -251,7 +251,9 @@ def test_probes_and_documents_are_answered_while_the_script_runs(host: Host) -> 
 
 def test_a_script_may_fork_and_end_its_children(host: Host) -> None:
     before = host.score({}).json["pid"]
-    assert host.score({"do": "pool", "values": [-1, 2]}).json["mapped"] == [1, 2]
+    # A machine that has other things to do may take longer than run() may.
+    mapped = wait_for(lambda: host.score({"do": "pool", "values": [-1, 2]}).json.get("mapped"), "the pool's result")
+    assert mapped == [1, 2]
     assert host.score({}).json["pid"] == before
     assert "Worker exiting" not in host.log
 
@@ -259,7 +261,7 @@ def test_a_script_may_fork_and_end_its_children(host: Host) -> None:
 def test_a_script_may_use_the_main_thread_as_its_own(host: Host) -> None:
     assert host.score({"do": "asyncio"}).status == 200
     assert host.score({"do": "alarm"}).json["raised"] == "own alarm"
-    assert host.score({"do": "sleep", "s": 10}).json == {"message": "Scoring timeout after 400 ms"}
+    assert host.score({"do": "sleep", "s": 10}).json == {"message": "Scoring timeout after 700 ms"}
 
 
 def test_run_raising_is_500_and_the_reason_stays_in_the_log(host: Host) -> None:
@@ -366,7 +368,7 @@ def test_the_start_is_told(host: Host) -> None:
         f"Liveness Probe: GET   127.0.0.1:{host.port}/",
         f"Score:          POST  127.0.0.1:{host.port}/score",
         "Enabling CORS for the following origins: https://page.example, https://other.example",
-        "Scoring timeout is set to 400",
+        "Scoring timeout is set to 700",
     ):
         assert line in host.log
     assert re.search(r"Worker with pid \d+ ready for serving traffic", host.log)
