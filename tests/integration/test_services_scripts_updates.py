@@ -165,13 +165,16 @@ def test_reload_reads_the_script_again(machine: Machine) -> None:
     service.reload()
     service.wait_for_deployment()
     assert service.run("{}")["version"] == "second"
+    Path("plain.py").write_text(PLAIN.replace('"first"', '"third"'))
+    assert machine.naiad("service", "reload", "-n", "fresh").returncode == 0
+    assert service.run("{}")["version"] == "third"
     Path("plain.py").write_text("def init(:\n")
     with pytest.raises(WebserviceException, match="the entry script is not valid Python"):
         service.reload()
     Path("plain.py").unlink()
     with pytest.raises(WebserviceException, match=r"plain\.py doesn't exist"):
         service.reload()
-    assert service.run("{}")["version"] == "second"
+    assert service.run("{}")["version"] == "third"
     with pytest.raises(WebserviceException, match="service 'absent' does not exist"):
         LocalWebservice(Workspace.from_config(), "absent", must_exist=False).reload()
 

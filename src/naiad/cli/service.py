@@ -133,6 +133,19 @@ def update(
     return serialize(workspace, updated)
 
 
+@command(app, "reload", table=COLUMNS)
+def reload(
+    name: Name,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return before the script has taken over")] = False,
+) -> dict[str, Any]:
+    """Serve the entry script as it is now in the folder that it was deployed from, without losing a request."""
+    from naiad.targets.status import serialize
+    from naiad.targets.update import reload as reload_service
+
+    workspace = open_workspace()
+    return serialize(workspace, reload_service(workspace, name, report=note, wait=not no_wait))
+
+
 @command(app, "get-keys")
 def get_keys(name: Name) -> dict[str, str]:
     """Show the two keys of a service; either is valid."""
