@@ -8,29 +8,15 @@ import pytest
 
 from benchmarks.environment import InstallationError, TritonInstallation, install
 from tests.conformance.triton.ledger import Ledger
+from tests.support.summaries import summaries
 
 _LEDGER: Final = pytest.StashKey[Ledger]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """One ledger a run."""
-    config.addinivalue_line("markers", "last: looks at the results of all other tests")
-    config.stash[_LEDGER] = Ledger()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks at all results runs after all others."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many answers agree, and list what nobody has explained."""
-    ledger = config.stash[_LEDGER]
-    if not ledger.tallies:
-        return
-    terminalreporter.section("conformance")
-    for line in (*ledger.unexplained, *ledger.summary):
-        terminalreporter.write_line(line)
+    ledger = config.stash[_LEDGER] = Ledger()
+    summaries(config)["conformance"] = lambda: (*ledger.unexplained, *ledger.summary) if ledger.tallies else ()
 
 
 @pytest.fixture(scope="session")

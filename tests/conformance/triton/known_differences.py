@@ -383,6 +383,51 @@ _FOLDERS = (
     ),
 )
 
+_COUNTERS = (
+    *rows(
+        _ADDITION,
+        "Newer versions, and naiad, tell how long models took to load.",
+        "counters/metrics",
+        part="view/*/nv_model_load_duration_secs*",
+    ),
+    *rows(
+        _ORACLE,
+        "A server that is built without GPUs has no pinned memory.",
+        "counters/metrics",
+        part="view/*/nv_pinned_memory_pool_*",
+    ),
+    *rows(
+        _ORACLE,
+        "A Python-based backend counts executions that fail, too.",
+        "counters/*",
+        part="view/picker 1/*",
+    ),
+    *rows(_ORACLE, "A Python-based backend counts executions that fail, too.", "counters/metrics", part='*"picker"*'),
+    *rows(
+        _ORACLE,
+        "Strings that are cut short get as far as the Python-based backend.",
+        "counters/*",
+        part="view/bytes 1/requests/fail",
+    ),
+    *rows(
+        _ORACLE,
+        "Strings that are cut short get as far as the Python-based backend.",
+        "counters/metrics",
+        part='*nv_inference_request_failure model="bytes",reason="BACKEND"*',
+    ),
+    *(
+        row
+        for model in ("table", "optional")
+        for cases, part in (("counters/statistics *", f"view/{model} 1/*"), ("counters/metrics", f'*model="{model}",*'))
+        for row in rows(
+            _CHOICE,
+            "A request that the one takes and the other refuses, for a reason above, counts.",
+            cases,
+            part=part,
+        )
+    ),
+)
+
 KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
     *_EVERYWHERE,
     *_HTTP,
@@ -392,4 +437,5 @@ KNOWN_DIFFERENCES: tuple[KnownDifference, ...] = (
     *_CONTROL,
     *_SHARED_MEMORY,
     *_FOLDERS,
+    *_COUNTERS,
 )

@@ -13,6 +13,7 @@ from tests.conformance.triton.corpus import (
     binary,
     compression,
     connections,
+    counters,
     datatypes,
     extensions,
     generate,
@@ -43,6 +44,7 @@ _CORPORA = (
     *(repository, plain, routes, metadata, connections, request_json, datatypes, binary),
     *(shapes, outputs, compression, generate, extensions),
     *(grpc_calls, grpc_contents, grpc_requests, grpc_settings, grpc_streams),
+    counters,
 )
 CASES = [case for corpus in _CORPORA for case in corpus.CASES]
 

@@ -38,7 +38,7 @@ _corpus.add(
     stream(
         *(
             request(model, data, identity=str(index))
-            for index, (model, data) in enumerate([("table", _TABLE), ("tiny", _ROW)] * 3)
+            for index, (model, data) in enumerate([("table", _TABLE), ("single", _ROW)] * 3)
         )
     ),
 )
