@@ -110,7 +110,7 @@ def test_an_async_generator_streams_no_faster_than_it_is_read(host: Host) -> Non
 
 def test_a_loop_that_is_held_up_is_replaced(tmp_path: Path) -> None:
     script = write_script(tmp_path, SCRIPT)
-    with running(script, directory=tmp_path, environment={"WORKER_TIMEOUT": "2"}) as host:
+    with running(script, directory=tmp_path, environment={"WORKER_TIMEOUT": "1"}) as host:
         assert host.score({"do": "block"}).status == 0, "there is nobody to answer"
         host.wait_for_log("ready for serving traffic", count=2)
         assert host.score({}).status == 200

@@ -89,7 +89,7 @@ def test_a_script_that_cannot_be_served_ends_the_host_at_once_and_once(tmp_path:
 
 
 def test_an_init_may_take_longer_than_a_worker_may_hang(tmp_path: Path) -> None:
-    script = write_script(tmp_path, "import time\ndef init():\n    time.sleep(2.5)\ndef run(data): return data\n")
+    script = write_script(tmp_path, "import time\ndef init():\n    time.sleep(2.2)\ndef run(data): return data\n")
     with running(script, directory=tmp_path, environment={"WORKER_TIMEOUT": "1"}) as host:
         assert host.score(1).status == 200
 
@@ -97,15 +97,11 @@ def test_an_init_may_take_longer_than_a_worker_may_hang(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "environment", "status", "error"),
     [
-        (("--port", "70000"), {}, 1, "--port must be a port between 0 and 65535, not '70000'"),
-        (("--wrker-count", "1"), {}, 1, "unrecognized argument: --wrker-count\n\nhint: did you mean --worker-count?"),
-        ((), {"SCORING_TIMEOUT_MS": "soon"}, 3, "(environment variable: SCORING_TIMEOUT_MS)"),
-        (("--config_file", "nowhere.json"), {}, 3, "Invalid config file!"),
         (("--auth-keys", "nowhere.json"), {}, 3, "unable to read keys from 'nowhere.json'"),
         (("--fd", "0"), {}, 1, "file descriptor 0 is no socket"),
         ((), {"AZUREML_DEBUG_PORT": "5678"}, 3, "AZUREML_DEBUG_PORT is set, and debugpy is not installed"),
         ((), {"NAIAD_SCORE_READY_FILE": "no/where"}, 1, "unable to write the ready file 'no/where'"),
-        (("--host", "203.0.113.1"), {}, 1, "unable to listen on '203.0.113.1:0'"),
+        ((), {"NAIAD_SCORE_PORT": "-1"}, 3, "(environment variable: NAIAD_SCORE_PORT)"),
     ],
 )
 def test_settings_that_cannot_be(
@@ -120,12 +116,6 @@ def test_settings_that_cannot_be(
 def test_a_config_error_has_its_banner(tmp_path: Path, script: Path) -> None:
     _, log = fails_to_start(script, directory=tmp_path, environment={"WORKER_COUNT": "0"})
     assert "===============Configuration Error=================\nWORKER_COUNT must be" in log
-
-
-def test_no_script_at_all(tmp_path: Path) -> None:
-    status, log = fails_to_start(None, directory=tmp_path)
-    assert status == 1
-    assert "Either provide an entry_script using --entry_script" in log
 
 
 def test_a_port_that_is_taken(tmp_path: Path, script: Path) -> None:
@@ -245,13 +235,13 @@ def test_a_stop_ends_what_does_not_end_within_the_graceful_timeout(tmp_path: Pat
 
 
 def test_a_worker_that_hangs_is_replaced_and_its_clients_are_told(tmp_path: Path, script: Path) -> None:
-    with running(script, directory=tmp_path, environment={"WORKER_TIMEOUT": "2"}) as host:
+    with running(script, directory=tmp_path, environment={"WORKER_TIMEOUT": "1"}) as host:
         old = workers(host)
         hanging = later(lambda: host.score({"do": "hang"}))
         waiting = later(lambda: host.score({}))
         answer = hanging.result(20)
         assert answer.status == 500
-        assert answer.json == {"message": "The script did not come back in 2 s."}
+        assert answer.json == {"message": "The script did not come back in 1 s."}
         assert waiting.result(20).status in (200, 503), "it may have come first"
         host.wait_for_log("ready for serving traffic", count=2)
         assert host.score({}).json["pid"] not in old

@@ -174,7 +174,7 @@ class ScoringService:
             if not self._beat():
                 self._stop.set()
             self._progress = thread.progress if thread is not None else 0
-        self._loop.call_later(_HEARTBEAT_S, self._heartbeat)
+        self._loop.call_later(min(_HEARTBEAT_S, (self._settings.worker_timeout or 60) / 4), self._heartbeat)
 
     def _signalled(self) -> None:
         """A signal has come. The main thread, where Python would tell of it, may be deep in the script."""

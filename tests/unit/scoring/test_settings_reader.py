@@ -93,6 +93,7 @@ def test_origins_one_by_one() -> None:
         ((), "Either provide an entry_script using --entry_script or provide a path to"),
         (("score.py",), "unrecognized argument: score.py"),
         ((*SCRIPT, "--port"), "--port expects a port between 0 and 65535, and nothing follows it"),
+        ((*SCRIPT, "--port=70000"), "--port must be a port between 0 and 65535, not '70000'"),
         ((*SCRIPT, "--port=x"), "--port must be a port between 0 and 65535, not 'x'"),
         ((*SCRIPT, "--worker_count", "0"), "--worker_count must be an integer above 0, not '0'"),
         ((*SCRIPT, "--router-codes=perhaps"), "--router-codes must be true or false, not 'perhaps'"),
@@ -110,6 +111,11 @@ def test_a_config_file_that_cannot_be(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError):
         read_settings((*SCRIPT, "--config-file", str(file)), {})
+
+
+def test_a_named_config_file_must_be_there() -> None:
+    with pytest.raises(ConfigError, match=r"Invalid config file!: .*/nowhere\.json is not there"):
+        read_settings((*SCRIPT, "--config_file=nowhere.json"), {})
 
 
 def test_a_wrong_variable_names_itself() -> None:
