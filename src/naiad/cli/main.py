@@ -37,7 +37,7 @@ class Noun(NamedTuple):
 
 
 NOUNS: Final = {
-    "serve": Noun("naiad.cli.serve", "Serve a model repository over HTTP, with metrics"),
+    "serve": Noun("naiad.cli.serve", "Serve a model repository over HTTP and gRPC, with metrics"),
     "score": Noun("naiad.cli.score", "Serve an entry script: init() and run() behind POST /score"),
     "model": Noun("naiad.cli.model", "Register, list, download, deploy and delete models"),
     "environment": Noun("naiad.cli.environment", "Register, list and download environments for entry scripts"),
