@@ -138,12 +138,19 @@ SETTINGS: Final = (
         "Bytes of the largest JSON body and of the largest tensor in it.",
         HTTP,
     ),
-    Setting("http-max-body-size", POSITIVE, 1 << 30, "Bytes of the largest body with binary tensors.", HTTP),
+    Setting(
+        "http-max-body-size",
+        POSITIVE,
+        1 << 30,
+        "Bytes of the largest body with binary tensors, and of a call's largest message.",
+        HTTP,
+    ),
     Setting(
         "http-max-receiving-size",
         POSITIVE,
         1 << 31,
-        "Bytes of all large bodies in the server at a time, until they are answered.",
+        "Bytes of all large bodies and messages in the server at a time, until they are answered, and of what clients of "
+        "HTTP/2 have not read.",
         HTTP,
     ),
     Setting("http-max-header-size", POSITIVE, 1 << 14, "Bytes of the largest request head.", HTTP),
