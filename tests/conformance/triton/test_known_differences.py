@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.triton import test_control, test_folders, test_restricted, test_serving
+from tests.conformance.triton import test_control, test_folders, test_restricted, test_serving, test_traces
 from tests.conformance.triton.ledger import Ledger
 
-_CASES = (*test_serving.CASES, *test_control.CASES, *test_restricted.CASES)
+_CASES = (*test_serving.CASES, *test_control.CASES, *test_restricted.CASES, *test_traces.CASES)
 
 
 def _all_cases() -> set[str]:
