@@ -149,8 +149,8 @@ SETTINGS: Final = (
         "http-max-receiving-size",
         POSITIVE,
         1 << 31,
-        "Bytes of all large bodies and messages in the server at a time, until they are answered, and of what clients of "
-        "HTTP/2 have not read.",
+        "Bytes of all large bodies and messages in the server at a time, until they are answered, and of what clients "
+        "of HTTP/2 have not read.",
         HTTP,
     ),
     Setting("http-max-header-size", POSITIVE, 1 << 14, "Bytes of the largest request head.", HTTP),
