@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/python examples/demo/demo.py
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --max-worker-restart 0
 
 lint: setup
 	$(BIN)/ruff check .
