@@ -107,6 +107,7 @@ class Service:
             b"/s/Stream": Streaming(lambda call: self._stream(call, waits=False)),
             b"/s/StreamLater": Streaming(lambda call: self._stream(call, waits=True)),
             b"/s/StreamError": Streaming(self._no_stream),
+            b"/s/StreamOver": Streaming(self._short_stream),
         }
         return methods.get(path)
 
@@ -136,6 +137,10 @@ class Service:
     def _stream(self, call: GrpcCall, *, waits: bool) -> Handler:
         self.handlers.append(Handler(call, waits=waits))
         return self.handlers[-1]
+
+    def _short_stream(self, call: GrpcCall) -> Handler:
+        call.finish()
+        return self._stream(call, waits=False)
 
     def _no_stream(self, call: GrpcCall) -> Handler:
         raise NotFoundError("no such stream")
@@ -553,6 +558,12 @@ class TestStreaming:
 
     async def test_one_that_does_not_begin(self) -> None:
         assert Site().client.call(b"/s/StreamError", b"a").grpc_status == 5
+
+    async def test_one_that_is_over_before_it_has_begun(self) -> None:
+        site = Site()
+        stream = site.client.call(b"/s/StreamOver", b"a", b"b", ended=False)
+        assert (stream.grpc_status, stream.messages) == (0, [])
+        assert site.service.handlers[0].said == []
 
     async def test_one_that_ends_in_the_middle_of_a_message(self) -> None:
         site = Site()

@@ -424,6 +424,43 @@ class TestEnd:
         assert client.said(ngh2.GoAwayReceived)
         assert client.transport.closed
 
+    async def test_one_who_does_not_take_the_last_word_is_cut_off(self) -> None:
+        site = Site()
+        client = site.client()
+        client.request(b"GET", b"/later")
+        connection = site.connection()
+        client.transport.deliver(b"\xff" * 9)
+        assert client.transport.closed
+        assert not client.transport.aborted
+        connection.check_time(connection._now_ns)
+        assert client.transport.aborted
+
+    async def test_what_goes_wrong_on_one_connection_stops_no_other(self, caplog: pytest.LogCaptureFixture) -> None:
+        site = Site()
+        first = site.client(window_bytes=0)
+        stuck = first.request(b"GET", b"/later")
+        connection = site.connection()
+        second = site.client()
+        waiting = second.request(b"GET", b"/later")
+        stream = site.application.waiting.pop(0)[0]
+        stream.begin(EMPTY)
+        assert not stream.send(bytes(2 << 20))
+
+        def crash() -> None:
+            raise RuntimeError("a bug")
+
+        stream.on_writable = crash
+        await first.until(lambda: stuck.status)
+        first.h2.update_settings({ngh2.Setting.INITIAL_WINDOW_SIZE: 8 << 20})
+        sent = first.h2.data_to_send()
+        connection._writing_paused = True
+        first.transport.deliver(sent)
+        connection._writing_paused = False
+        stream.send(b"more")
+        site.application.answer()
+        await second.until(lambda: waiting.ended)
+        assert "unexpected error while sending answers" in caplog.text
+
     async def test_a_second_half_of_the_preface_that_is_wrong(self) -> None:
         _, transport = connect(Site().server)
         transport.deliver(b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")
