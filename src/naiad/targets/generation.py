@@ -14,11 +14,13 @@ from typing import Final
 import psutil
 
 from naiad.targets.keeper import Keeper
-from naiad.targets.launch import HTTP_ADDRESS, Launch
+from naiad.targets.launch import HTTP_ADDRESS, Launch, ProcessPlan
 from naiad.targets.service_log import ServiceLog
 
 _BACKLOG: Final = 2048
 _MEMORY_PERIOD_S: Final = 1.0
+_SHARED: Final = ("cores", "exit_timeout_s", "start_timeout_s", "health", "restart")
+"""What of a launch counts for each of its processes."""
 
 
 def listen(port: int | None) -> socket.socket:
@@ -42,6 +44,7 @@ class Generation:
         directory: the service's directory.
         log: the service's log.
         changed: called when something about the processes has changed.
+        former: what serves now, and may have processes that can go on as they are; they stay its own until `adopt`.
 
     Attributes:
         launch: what runs.
@@ -58,31 +61,35 @@ class Generation:
         directory: Path,
         log: ServiceLog,
         changed: Callable[[], None],
+        former: Generation | None = None,
     ) -> None:
         self.launch = launch
         self.listener = listener
         self.ready_s: float | None = None
         self._directory = directory
         self._log = log
-        # A socket of its own outlives a process too: the others know its port once and for all.
-        self._private = [listen(None) for _ in launch.processes[:-1]]
+        self._former = former
+        self._own: list[Keeper] = []
+        self._watching: asyncio.Task[None] | None = None
         environment: dict[str, str] = {}
         self.keepers: list[Keeper] = []
-        for plan, own in zip(launch.processes, (*self._private, listener), strict=True):
-            self.keepers.append(
-                Keeper(
+        for plan in launch.processes:
+            keeper = former.lasting(plan, launch) if former is not None and plan is not launch.processes[-1] else None
+            if keeper is None:
+                keeper = Keeper(
                     plan,
                     launch=launch,
-                    listener=own,
+                    # A socket of its own outlives a process too: the others know its port once and for all.
+                    listener=listener if plan is launch.processes[-1] else listen(None),
                     directory=directory,
                     log=log,
                     environment=dict(environment),
                     cores=_cores(launch),
                     changed=changed,
                 )
-            )
-            environment |= _address(plan.role, own)
-        self._watching: asyncio.Task[None] | None = None
+                self._own.append(keeper)
+            self.keepers.append(keeper)
+            environment |= _address(plan.role, keeper.listener)
 
     async def start(self) -> str | None:
         """Start the processes; returns why one does not come up, or None when all are ready.
@@ -92,7 +99,7 @@ class Generation:
         started_s = time.monotonic()
         if self.launch.max_memory_bytes is not None:
             self._watching = asyncio.create_task(self._watch_memory(self.launch.max_memory_bytes))
-        for keeper in self.keepers:
+        for keeper in self._own:
             if not await keeper.start():
                 return keeper.hopeless or "It was stopped"
         self.ready_s = round(time.monotonic() - started_s, 3)
@@ -112,16 +119,36 @@ class Generation:
         """Drain and end the processes, those that clients speak to first."""
         if self._watching is not None:
             self._watching.cancel()
-        for keeper in reversed(self.keepers):
+        for keeper in reversed(self._own):
             await keeper.stop()
-        for own in self._private:
-            own.close()
+            if keeper.listener is not self.listener:
+                keeper.listener.close()
+
+    def lasting(self, plan: ProcessPlan, launch: Launch) -> Keeper | None:
+        """The process, behind the one that answers, that another launch would start just so; None when there is none.
+
+        Args:
+            plan: the process of the other launch.
+            launch: the other launch.
+        """
+        same = all(getattr(launch, name) == getattr(self.launch, name) for name in _SHARED)
+        behind = zip(self.launch.processes[:-1], self.keepers, strict=False)
+        found = (keeper for own, keeper in behind if own == plan and keeper.hopeless is None)
+        return next(found, None) if same else None
+
+    def adopt(self) -> None:
+        """Take over from the former generation the processes that go on."""
+        former, self._former = self._former, None
+        if former is not None:
+            lasting = [keeper for keeper in former._own if keeper in self.keepers]
+            former._own = [keeper for keeper in former._own if keeper not in lasting]
+            self._own = [*lasting, *self._own]
 
     def accepts(self) -> bool:
         """Whether one of the processes has the service's socket open still; False where the system does not tell."""
         with suppress(OSError):
             link = f"socket:[{os.fstat(self.listener.fileno()).st_ino}]"
-            return any(link in _open_files(process.pid) for process in self._processes())
+            return any(link in _open_files(process.pid) for process in _processes(self._own))
         return False
 
     @property
@@ -134,7 +161,7 @@ class Generation:
         """Kill the biggest process whenever all together use more than they may, as a container's kernel would."""
         while True:
             await asyncio.sleep(_MEMORY_PERIOD_S)
-            sizes = _memory_bytes(self._processes())
+            sizes = _memory_bytes(_processes(self.keepers))
             if sizes and sum(sizes.values()) > limit_bytes:
                 biggest = max(sizes, key=lambda process: sizes[process])
                 self._log.event(
@@ -144,13 +171,15 @@ class Generation:
                 )
                 biggest.kill()
 
-    def _processes(self) -> list[psutil.Process]:
-        roots = [keeper.process.find() for keeper in self.keepers if keeper.process is not None]
-        found = []
-        for root in roots:
-            with suppress(psutil.Error):
-                found += [root, *root.children(recursive=True)] if root is not None else []
-        return found
+
+def _processes(keepers: Collection[Keeper]) -> list[psutil.Process]:
+    """The processes of some keepers, and those that they have started."""
+    roots = [keeper.process.find() for keeper in keepers if keeper.process is not None]
+    found = []
+    for root in roots:
+        with suppress(psutil.Error):
+            found += [root, *root.children(recursive=True)] if root is not None else []
+    return found
 
 
 def _open_files(pid: int) -> set[str]:

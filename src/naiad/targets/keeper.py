@@ -59,7 +59,7 @@ class Keeper:
         self.role: Final = plan.role
         self._plan = plan
         self._launch = launch
-        self._listener = listener
+        self.listener: Final = listener
         self._directory = directory
         self._log = log
         self._environment = environment
@@ -119,7 +119,7 @@ class Keeper:
         try:
             process = await ChildProcess.start(
                 self._plan,
-                listener=self._listener,
+                listener=self.listener,
                 directory=self._directory,
                 part=self._part,
                 log=self._log,
@@ -194,7 +194,7 @@ class Keeper:
         except NaiadError:  # the key file is damaged: whoever replaces it will see
             return False
         return await ask_health(
-            address=self._listener.getsockname()[0],
+            address=self.listener.getsockname()[0],
             port=self._port,
             path=_HEALTH_PATHS[self.role],
             key=key,
@@ -211,7 +211,7 @@ class Keeper:
 
     @property
     def _port(self) -> int:
-        return int(self._listener.getsockname()[1])
+        return int(self.listener.getsockname()[1])
 
     def _tell(self, level: str, what: str) -> None:
         self._log.event(level, f"{self._title.capitalize()} {what}")

@@ -139,7 +139,7 @@ class Supervisor:
         port = old.listener.getsockname()[1]
         try:
             listener = old.listener if launch.port in (None, port) else listen(launch.port)
-            new = self._prepare(launch, listener)
+            new = self._prepare(launch, listener, former=old)
         except OSError as error:
             self._update_failed(launch, f"The service cannot listen on port {launch.port}: {_reason(error)}")
             return
@@ -150,6 +150,7 @@ class Supervisor:
                 listener.close()
             self._update_failed(launch, cause)
             return
+        new.adopt()
         self._generation = new
         draining = self._drain(old, close=old.listener if listener is not old.listener else None)
         # Whoever waits for the update shall not be answered by what it has replaced.
@@ -157,10 +158,9 @@ class Supervisor:
             await asyncio.wait((draining,), timeout=READY_POLL_S)
         with suppress(OSError):  # the folder is being removed, and that ends the service
             os.replace(self._directory / UPDATE_NAME, self._directory / LAUNCH_NAME)
-        self.publish(
-            port=listener.getsockname()[1], scoring_path=launch.scoring_path, generation=launch.generation, error=None
+        self._generations_changed(
+            port=listener.getsockname()[1], scoring_path=launch.scoring_path, generation=launch.generation
         )
-        self._generations_changed()
         self._log.event("I", f"Update: generation {launch.generation} has taken over")
 
     def _update_failed(self, launch: Launch, cause: str) -> None:
@@ -184,17 +184,18 @@ class Supervisor:
         task.add_done_callback(self._draining.discard)
         return task
 
-    def _prepare(self, launch: Launch, listener: socket.socket) -> Generation:
+    def _prepare(self, launch: Launch, listener: socket.socket, *, former: Generation | None = None) -> Generation:
         return Generation(
             launch,
             listener=listener,
             directory=self._directory,
             log=self._log,
             changed=self._generations_changed,
+            former=former,
         )
 
-    def _generations_changed(self) -> None:
-        """Publish what is true of the generation that serves."""
+    def _generations_changed(self, **more: Any) -> None:
+        """Publish what is true of the generation that serves, and what else has changed."""
         generation = self._generation
         if generation is None:
             return
@@ -210,7 +211,7 @@ class Supervisor:
             error = next((keeper.error for keeper in keepers if keeper.ready is None), None)
             is_ready = all(keeper.ready is not None for keeper in keepers)
             changes |= {"state": "running" if is_ready else "restarting", "error": error}
-        self.publish(**changes)
+        self.publish(**changes, **more)
 
     def _clean_up(self) -> None:
         """Remove the folders of generations that nothing uses any more."""

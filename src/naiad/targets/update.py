@@ -145,7 +145,7 @@ def _change(
         workspace, changed, deployable, port=local.port, is_new=False, record={**labels, **recorded_columns(deployable)}
     )
     if hand_over(directory, launch):
-        report(f"Starting {named_processes(launch)} beside what serves")
+        report("Starting what changes beside what serves")
     else:
         report(f"Service {name} does not run: starting {named_processes(launch)}")
         stop(directory, report=report)

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from naiad.targets.launch import LAUNCH_NAME, UPDATE_NAME, Launch, ProcessPlan, RestartPolicy
+from naiad.targets.launch import LAUNCH_NAME, UPDATE_NAME, HealthPolicy, Launch, ProcessPlan, RestartPolicy
 from naiad.targets.local_target import hand_over
 from naiad.targets.process import service_processes
 from naiad.targets.service_state import ServiceState
@@ -21,6 +21,8 @@ from naiad.targets.service_state import ServiceState
 from .conftest import FAKE_ENGINE
 
 ENGINE = ProcessPlan("engine", FAKE_ENGINE)
+BRISK = HealthPolicy(period_s=0.1, timeout_s=0.5, failure_threshold=2)
+FEW = RestartPolicy(first_delay_s=0.05, stable_s=60, max_failures=3)
 WORKERS = ProcessPlan("workers", FAKE_ENGINE, environment={"AML_APP_ROOT": "/app"})
 
 
@@ -221,6 +223,39 @@ class TestUpdates:
         after = service.wait_until(lambda state: state.restarts == 1 and is_ready(state))
         assert ask(after.port)["pid"] == after.processes["engine"].pid
         assert "was not ready 2 s after its start" in service.wait_until(lambda state: state.update_error).update_error
+
+    def test_an_engine_that_stays_the_same_goes_on(self, service: Any) -> None:
+        service.launch(processes=(ENGINE, WORKERS))
+        before = service.wait_until(is_ready)
+        changed = ProcessPlan("workers", FAKE_ENGINE, environment={"AML_APP_ROOT": "/other"})
+        updated(service, processes=(ENGINE, changed), health=BRISK, restart=FEW)
+        after = service.wait_until(lambda state: state.generation == 2)
+        assert after.processes["engine"] == before.processes["engine"]
+        assert after.processes["workers"] != before.processes["workers"]
+        answer = ask(after.port)
+        assert answer["environment"]["AML_APP_ROOT"] == "/other"
+        engine_port = int(answer["environment"]["NAIAD_ENGINE_URL"].rpartition(":")[2])
+        assert before.processes["workers"].wait(timeout_s=10)
+        assert ask(engine_port)["pid"] == before.processes["engine"].pid
+        # It is kept as before, and ends with its new generation.
+        os.kill(before.processes["engine"].pid, signal.SIGKILL)
+        service.wait_until(lambda state: is_ready(state) and state.processes["engine"] != before.processes["engine"])
+        restarted = service.state().processes["engine"]
+        assert ask(engine_port)["pid"] == restarted.pid
+        other = ProcessPlan("engine", (*FAKE_ENGINE, "--child"))
+        updated(service, generation=3, processes=(other, changed), health=BRISK, restart=FEW)
+        service.wait_until(lambda state: state.generation == 3 and state.processes["engine"] != restarted)
+        assert restarted.wait(timeout_s=10)
+
+    def test_an_update_that_fails_leaves_the_engine_that_it_would_have_kept(self, service: Any) -> None:
+        service.launch(processes=(ENGINE, WORKERS))
+        before = service.wait_until(is_ready)
+        broken = ProcessPlan("workers", (*FAKE_ENGINE, "--error", "no"))
+        updated(service, processes=(ENGINE, broken), health=BRISK, restart=FEW)
+        after = service.wait_until(lambda state: state.update_error)
+        assert after.processes == before.processes
+        engine_port = int(ask(after.port)["environment"]["NAIAD_ENGINE_URL"].rpartition(":")[2])
+        assert ask(engine_port)["pid"] == before.processes["engine"].pid
 
     def test_folders_of_former_generations_go(self, service: Any) -> None:
         for generation in ("1", "2"):
