@@ -346,6 +346,7 @@ class Http2Connection(asyncio.Protocol):
             self.server.reserve(unsent_bytes - self._unsent_bytes)
         elif unsent_bytes < self._unsent_bytes:
             self.server.release(self._unsent_bytes - unsent_bytes)
+            self._last_ping_ns = 0  # clients measure by pings how fast an answer comes
             self._last_ping_ns = 0  # clients ping while an answer comes, to know how fast it does
         self._unsent_bytes = unsent_bytes
 
