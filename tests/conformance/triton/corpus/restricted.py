@@ -39,7 +39,7 @@ _METADATA: dict[str, tuple[tuple[str, str], ...]] = {
     "more behind the value": _metadata([f"{value}z" for value in _RIGHT]),
 }
 _METHODS = (
-    *("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelStatistics", "ModelConfig"),
+    *("ServerLive", "ServerReady", "ModelReady", "ModelMetadata", "ModelStatistics", "ModelConfig"),
     *("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload", "SystemSharedMemoryStatus"),
     *("CudaSharedMemoryStatus", "TraceSetting", "LogSettings"),
 )
@@ -65,7 +65,6 @@ for _what, _lines in {
 }.items():
     for _path in (
         "/v2/health/ready",
-        "/v2",
         "/v2/models/tiny",
         "/v2/models/tiny/stats",
         "/v2/models/tiny/config",
