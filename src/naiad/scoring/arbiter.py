@@ -78,7 +78,7 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         for worker in (*others, *surplus):
             if worker.alive:
                 worker.alive = False
-                self.kill_worker(worker.pid, signal.SIGTERM)
+                self.kill_worker(worker.pid, signal.SIGHUP)
 
     def reload(self) -> None:
         """Start a new generation."""
@@ -146,7 +146,7 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         for worker in list(self.WORKERS.values()):
             if worker.generation == failed and worker.alive:
                 worker.alive = False
-                self.kill_worker(worker.pid, signal.SIGTERM)
+                self.kill_worker(worker.pid, signal.SIGHUP)
 
     def _tell_ready(self) -> None:
         settings = self.app.settings

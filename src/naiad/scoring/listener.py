@@ -51,13 +51,17 @@ class Listener:
             self._waiting = None
             self._loop.add_reader(self._socket, self._readable)
 
-    def close(self) -> None:
-        """Take what is there, and nothing more."""
+    def close(self, *, takes_last: bool) -> None:
+        """Take nothing more.
+
+        Args:
+            takes_last: but what is there already, which nobody else would.
+        """
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
         self._loop.remove_reader(self._socket)
-        while self._accept():
+        while takes_last and self._accept():
             pass
         self._socket.close()
 

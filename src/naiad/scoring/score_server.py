@@ -34,6 +34,9 @@ class ScoreServer(HttpServer):
         limits: what clients may ask.
         keys: required of requests, when given.
         shared: other workers listen, too.
+
+    Attributes:
+        has_successor: somebody goes on listening on the same sockets when this server stops.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class ScoreServer(HttpServer):
         self._max_body_bytes = limits.max_body_bytes
         self._queue = queue
         self._is_shared = shared
+        self.has_successor = False
         self._listeners: list[Listener] = []
         self._opening: set[asyncio.Task[Any]] = set()
         queue.on_idle = self._resume
@@ -57,9 +61,9 @@ class ScoreServer(HttpServer):
         self._sweep()
 
     def stop_accepting(self) -> None:
-        """As every server; what the kernel has accepted is answered, too."""
+        """As every server; connections that nobody has taken are taken, unless others listen, too."""
         for listener in self._listeners:
-            listener.close()
+            listener.close(takes_last=not self.has_successor)
         super().stop_accepting()
 
     async def drained(self) -> None:

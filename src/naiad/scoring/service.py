@@ -31,6 +31,7 @@ from naiad.server.http_server import Limits
 
 _HEARTBEAT_S: Final = 1.0
 _LAST_WORDS_S: Final = 0.5
+_STOPPING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -69,6 +70,7 @@ class ScoringService:
         self._queue: ScoreQueue
         self._progress = -1
         self._is_serving = False
+        self._has_successor = settings.fd is not None
         self._is_giving_up = False
         self._thread: ScriptThread | None = None
         self.ready = threading.Event()
@@ -177,12 +179,16 @@ class ScoringService:
         self._loop.call_later(min(_HEARTBEAT_S, (self._settings.worker_timeout or 60) / 4), self._heartbeat)
 
     def _signalled(self) -> None:
-        """A signal has come. The main thread, where Python would tell of it, may be deep in the script."""
+        """A signal has come. The main thread, where Python would tell of it, may be deep in the script.
+
+        SIGTERM and SIGHUP let the worker end; the latter says that other workers go on.
+        """
         # It may come twice: from the interpreter, and from the handler in the main thread.
         for number in set(os.read(self._wakeup_fd, 256)):
-            if not self._is_serving and number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            if not self._is_serving and number in _STOPPING:
                 self._exit(0)
-            elif number == signal.SIGTERM:
+            elif number in (signal.SIGTERM, signal.SIGHUP):
+                self._has_successor = self._has_successor or number == signal.SIGHUP
                 self._stop.set()
             elif number in (signal.SIGINT, signal.SIGQUIT):
                 self._give_up("The service is stopping.", status=0)
@@ -207,6 +213,7 @@ class ScoringService:
 
     async def _drain(self, server: ScoreServer) -> None:
         """Answer what was accepted; then let the script's thread end."""
+        server.has_successor = self._has_successor
         server.stop_accepting()
         try:
             async with asyncio.timeout(max(self._settings.graceful_timeout - 2 * _LAST_WORDS_S, _LAST_WORDS_S)):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # of a request's latency.
 _SWITCH_INTERVAL_S: Final = 0.0005
 _MAX_WORDS: Final = 4096
-_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 _LEFT_THREADS_S: Final = 2.0
 
 logger = logging.getLogger("azmlinfsrv")
@@ -80,7 +80,7 @@ class ScoringWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def init_signals(self) -> None:
         """As gunicorn's, but for the signals themselves: the loop's thread reads them from the wake-up pipe."""
         super().init_signals()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._end_while_starting)
 
     def run(self) -> None:

@@ -69,8 +69,8 @@ async def test_a_worker_with_time_takes_what_a_busy_one_leaves(place: Place) -> 
         place.connect()
     await until(lambda: len(idle.taken) == 3)
     assert busy.taken == []
-    busy.listener.close()
-    idle.listener.close()
+    busy.listener.close(takes_last=False)
+    idle.listener.close(takes_last=False)
 
 
 async def test_a_busy_worker_takes_what_nobody_else_takes(place: Place) -> None:
@@ -79,7 +79,7 @@ async def test_a_busy_worker_takes_what_nobody_else_takes(place: Place) -> None:
     for _ in range(3):
         place.connect()
     await until(lambda: len(worker.taken) == 3)
-    worker.listener.close()
+    worker.listener.close(takes_last=False)
 
 
 async def test_a_worker_that_has_time_again_does_not_wait_any_longer(place: Place) -> None:
@@ -90,7 +90,7 @@ async def test_a_worker_that_has_time_again_does_not_wait_any_longer(place: Plac
     worker.patience_s = 0
     worker.listener.resume()
     await until(lambda: worker.taken)
-    worker.listener.close()
+    worker.listener.close(takes_last=False)
 
 
 async def test_the_next_connection_is_left_to_others_for_a_moment(place: Place) -> None:
@@ -99,8 +99,8 @@ async def test_the_next_connection_is_left_to_others_for_a_moment(place: Place) 
     for _ in range(2):
         place.connect()
     await until(lambda: first.taken and second.taken)
-    first.listener.close()
-    second.listener.close()
+    first.listener.close(takes_last=False)
+    second.listener.close(takes_last=False)
 
 
 @pytest.mark.parametrize("patience_s", [0, 60])
@@ -110,6 +110,19 @@ async def test_the_end_takes_what_is_there_and_time_means_nothing_afterwards(pla
     place.connect()
     await until(lambda: worker.asked)
     place.connect()
-    worker.listener.close()
+    worker.listener.close(takes_last=True)
     assert len(worker.taken) == 2
     worker.listener.resume()
+
+
+async def test_a_worker_that_has_a_successor_leaves_the_rest_to_it(place: Place) -> None:
+    old, new = place.worker(), place.worker()
+    old.patience_s = new.patience_s = 60
+    place.connect()
+    await until(lambda: old.asked and new.asked)
+    old.listener.close(takes_last=False)
+    assert old.taken == []
+    new.patience_s = 0
+    new.listener.resume()
+    await until(lambda: new.taken)
+    new.listener.close(takes_last=False)
