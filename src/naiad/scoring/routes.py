@@ -93,7 +93,9 @@ class ScoreRoutes:
 
     def _score(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
         head = target.head
-        request = ScoreRequest(head.method, "/score", head.query, target.headers, body)
+        # Only scripts that get the request itself can ask for the address.
+        address = connection.remote_address if self._script.handles_options else ""
+        request = ScoreRequest(head.method, "/score", head.query, target.headers, body, address)
         job = Job(request, ScoreReply(connection, target, arrived_ns), arrived_ns)
         connection.on_lost = partial(self._queue.abandon, job)
         self._queue.submit(job)

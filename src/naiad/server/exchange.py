@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -34,6 +35,10 @@ class Exchange(Protocol):
     def receiving_since_ns(self) -> int:
         """While a request is handled: when its first byte came, or 0 when all came at once."""
 
+    @property
+    def remote_address(self) -> str:
+        """The client's address; empty when it is not known."""
+
     def respond(self, request: InferRequest, outputs: Sequence[Array]) -> None:
         """An inference has its outputs."""
 
@@ -57,3 +62,9 @@ class Exchange(Protocol):
 
     def close_when_answered(self) -> None:
         """This is the last answer, where a connection has but one at a time."""
+
+
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """Who is at the other end of a transport; empty when that has no address."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else ""

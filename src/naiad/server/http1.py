@@ -24,6 +24,7 @@ from naiad.errors import (
     UnavailableError,
 )
 from naiad.server.chunked import ChunkedBody
+from naiad.server.exchange import peer_address
 from naiad.server.request_head import RequestHead
 from naiad.server.response import CHUNKED, Response, error_response
 
@@ -295,6 +296,11 @@ class HttpConnection(asyncio.Protocol):
     def _encode(self, response: Response, head: RequestHead) -> bytes:
         encoded = response.encode(b"Connection: close\r\n" if self._closing else head.connection_field)
         return encoded[: len(encoded) - len(response.body)] if head.method == "HEAD" else encoded
+
+    @property
+    def remote_address(self) -> str:
+        """The client's address; empty when it is not known."""
+        return peer_address(self._transport)
 
     @property
     def receiving_since_ns(self) -> int:

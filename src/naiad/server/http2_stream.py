@@ -80,6 +80,11 @@ class HttpStream:
     # What the application looks at and does.
 
     @property
+    def remote_address(self) -> str:
+        """The client's address; empty when it is not known."""
+        return self._connection.remote_address
+
+    @property
     def receiving_since_ns(self) -> int:
         """While a request is handled: when its first byte came, or 0 when all came at once."""
         return self._since_ns if self._receiving else 0

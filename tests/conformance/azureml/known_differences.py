@@ -55,7 +55,6 @@ _REQUESTS = (
         naiad="*could not be decoded as JSON: *",
     ),
     *_rows("A path is compared as it is sent.", "echo/an escaped path"),
-    *_rows("The client's address is not told to scripts.", "raw/the client", part="body", naiad='""'),
     *_rows("A script gets the request itself, not Flask's stand-in.", "raw/the class", part="body"),
 )
 
