@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from naiad.engine.execution import clock_ns
 from naiad.errors import NaiadError
+from naiad.server.exchange import peer_address
 from naiad.server.grpc_call import GrpcCall
 from naiad.server.grpc_framing import error_trailers
 from naiad.server.grpc_head import GrpcHead, is_grpc
@@ -111,6 +112,11 @@ class Http2Connection(asyncio.Protocol):
         self._last_ping_ns = 0
         self._strikes = 0
         self._pinged_ns = 0
+
+    @property
+    def remote_address(self) -> str:
+        """The client's address; empty when it is not known."""
+        return peer_address(self._transport)
 
     # The transport's calls.
 
@@ -346,7 +352,6 @@ class Http2Connection(asyncio.Protocol):
             self.server.reserve(unsent_bytes - self._unsent_bytes)
         elif unsent_bytes < self._unsent_bytes:
             self.server.release(self._unsent_bytes - unsent_bytes)
-            self._last_ping_ns = 0  # clients measure by pings how fast an answer comes
             self._last_ping_ns = 0  # clients ping while an answer comes, to know how fast it does
         self._unsent_bytes = unsent_bytes
 
