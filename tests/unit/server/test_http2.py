@@ -341,20 +341,6 @@ class TestPings:
         assert len(client.said(ngh2.PingAcknowledged)) == 10
         assert not answered.ended
 
-    async def test_while_an_answer_comes(self) -> None:
-        site = Site()
-        client = site.client(window_bytes=1000, reads=False)
-        started = client.request(b"GET", b"/later")
-        stream = site.application.waiting.pop(0)[0]
-        stream.begin(EMPTY)
-        stream.send(bytes(100_000))
-        await client.until(lambda: started.body)
-        for _ in range(50):
-            client.ping()
-            client.read(started, 1000)
-        assert len(started.body) == 51_000
-        assert not client.transport.closed
-
     async def test_as_many_as_a_client_likes(self) -> None:
         client = Site(keep_alive=KeepAlive(max_ping_strikes=0)).client()
         for _ in range(999):  # the preface has settings too
