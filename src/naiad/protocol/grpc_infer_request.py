@@ -59,7 +59,6 @@ def read_header(request: GrpcInferMessage) -> tuple[InferHeader, list[Buffer]]:
             prefix = f"[request id: {header.id or '<id_unknown>'}] "
             raise InvalidArgumentError(f"{prefix}input '{tensor.name}' already exists in request")
         names.add(tensor.name)
-    header.outputs = [_read_output(output) for output in message.outputs]
     buffers: list[Buffer] = []
     position = 0
     for tensor in message.inputs:
@@ -90,6 +89,7 @@ def read_header(request: GrpcInferMessage) -> tuple[InferHeader, list[Buffer]]:
             )
         made.binary_size = len(buffer)
         buffers.append(buffer)
+    header.outputs = [_read_output(output) for output in message.outputs]
     return header, buffers
 
 

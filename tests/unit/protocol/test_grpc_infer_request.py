@@ -318,6 +318,10 @@ class TestOutputs:
         sentence = "invalid value for 'classification' parameter, expected >= 0"
         assert refusal(outputs=[output(classification=count)]) == sentence
 
+    def test_come_after_inputs(self) -> None:
+        sentence = "unable to find data for input tensor 'a' for model 'm' in request."
+        assert refusal(tensor("a"), outputs=[output(classification=0)]) == sentence
+
     @pytest.mark.parametrize("count", ["1", True, 1.5])
     def test_as_classes_of_another_kind(self, count: Any) -> None:
         sentence = "invalid value type for 'classification' parameter, expected int64_param"

@@ -94,6 +94,9 @@ for _count in (0, 1, 2, 4, 9, -1, 1 << 32):
         _corpus.add(f"classes: {_count} of {_model}", infer(_model, _ROW, outputs=[output("y", classification=_count)]))
 for _what, _value in {"text": "1", "true": True, "unsigned": unsigned(1), "a number": 1.5, "nothing": NOTHING}.items():
     _corpus.add(f"classes: {_what}", infer("tiny", _ROW, outputs=[output("y", classification=_value)]))
+_corpus.add(
+    "classes: 0, and no data", infer("tiny", tensor("x", [1, 16], "FP32"), outputs=[output("y", classification=0)])
+)
 _ROWS = tensor("x", [2, 16], "FP32", [index / 16 for index in range(32)])
 _corpus.add("classes: of two rows", infer("labelled", _ROWS, outputs=[output("y", classification=2)]))
 _corpus.add("classes: of a table", infer("table", _TABLE, outputs=[output("o0", classification=2)]))
