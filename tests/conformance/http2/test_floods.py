@@ -37,7 +37,7 @@ MAX_GROWTH_BYTES = 24 * MIB
 MAX_GROWTH_OF_LARGE_BYTES = 240 * MIB
 """Freed memory that lay between large buffers does not all go back to the system at once."""
 CHUNK_FRAMES = 500
-MAX_ANSWER_S = 1.0
+MAX_ANSWER_S = 2.0
 """How long another client may have to wait meanwhile."""
 
 
