@@ -339,6 +339,15 @@ def test_a_reload_that_fails_leaves_the_old_workers(tmp_path: Path, script: Path
         wait_for(lambda: host.score({}).json["version"] == 3, "the repaired script answers")
 
 
+def test_a_reload_while_another_goes_on_follows_it(tmp_path: Path, script: Path) -> None:
+    code = script.read_text()
+    with running(script, "--worker_count=2", directory=tmp_path) as host:
+        for version in range(2, 6):
+            script.write_text(code.replace("VERSION = 1", f"VERSION = {version}"))
+            host.signal(signal.SIGHUP)
+        wait_for(lambda: host.score({}).json["version"] == 5, "the last script answers")
+
+
 def test_an_inherited_socket_is_shared_by_old_and_new_hosts(tmp_path: Path, script: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port, descriptor = listening.getsockname()[1], listening.fileno()

@@ -31,12 +31,13 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     WORKERS: dict[int, ScoringWorker]
 
     def __init__(self, app: Any) -> None:
-        self._generation = 0
+        self._generation = self._newest = 0
         self._serving: int | None = None
         self._delay_s = 0.0
         self._not_before_s = 0.0
         self._cause = ""
         self._is_stopping = False
+        self._reloads_again = False
         super().__init__(app)
 
     @property
@@ -63,6 +64,9 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self._tell_ready()
         if self._serving == self._generation:
             self._end_others(mine)
+            if self._reloads_again:
+                self.reload()
+                return
         if (ready or not mine) and time.monotonic() >= self._not_before_s:
             try:
                 for _ in range(self.num_workers - len(mine) if ready else 1 - len(mine)):
@@ -81,16 +85,17 @@ class ScoringArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
                 self.kill_worker(worker.pid, signal.SIGHUP)
 
     def reload(self) -> None:
-        """Start a new generation."""
+        """Start a new generation; after the one that is starting now, if one is."""
         if self._serving != self._generation:
-            self.log.warning("a reload is going on already")
+            self._reloads_again = True
             return
+        self._reloads_again = False
         try:
             self.app.reload_script()
         except Exception as error:
             self.log.error("The old workers go on: %s", error)
             return
-        self._generation += 1
+        self._generation = self._newest = self._newest + 1
         self.manage_workers()
 
     def handle_usr2(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 _STOP_S: Final = 35.0
-_STOPPED: Final = 130
+_LOOK_AGAIN_MS: Final = 100
 
 
 def serve_and_reload(arguments: Sequence[str], folder: Path) -> int:
@@ -30,17 +30,32 @@ def serve_and_reload(arguments: Sequence[str], folder: Path) -> int:
     """
     from watchfiles import PythonFilter, watch
 
-    host = _start(arguments)
+    host: subprocess.Popen[bytes] | None = None
+    is_changed = False
     with _told_to_stop() as stop:
+        changes = watch(
+            folder,
+            watch_filter=PythonFilter(),
+            stop_event=stop,
+            raise_interrupt=False,
+            rust_timeout=_LOOK_AGAIN_MS,
+            yield_on_timeout=True,
+        )
         try:
-            for _ in watch(folder, watch_filter=PythonFilter(), stop_event=stop, raise_interrupt=False):
-                if host.poll() is None:
-                    host.send_signal(signal.SIGHUP)
-                else:
+            for found in changes:
+                # Not before the folder is watched, which it is by now: no change goes unseen.
+                if host is None:
                     host = _start(arguments)
+                    continue
+                is_changed = is_changed or bool(found)
+                if is_changed and host.poll() is not None:
+                    host, is_changed = _start(arguments), False
+                elif found:
+                    host.send_signal(signal.SIGHUP)
         finally:
-            _end(host)
-    return host.returncode
+            if host is not None:
+                _end(host)
+    return host.returncode if host is not None else 0
 
 
 def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
