@@ -102,4 +102,4 @@ class Ledger:
         yield "documented additions, and in how many pairs:"
         yield from (f"  {count:5} {reason}" for reason, count in reasons[Kind.ADDITION].most_common())
         choices, oracle = len(reasons[Kind.CHOICE]), len(reasons[Kind.ORACLE])
-        yield f"{choices} choices of naiad's and {oracle} peculiarities of the oracle: docs/reference/triton-differences.md"
+        yield f"{choices} choices and {oracle} peculiarities of the oracle: docs/reference/triton-differences.md"
