@@ -117,19 +117,24 @@ def update(
         tags = changed_tags(present.tags, add=parse_labels(add_tag, option="--add-tag"), remove=remove_tag or [])
     if add_property:
         properties = extended_properties(present.properties, add=parse_labels(add_property, option="--add-property"))
-    updated = update_service(
-        workspace,
-        name,
-        models=models or None,
-        inference=read_inference(workspace, script, service=name),
-        environment=environment,
-        config=changes.changes,
-        description=description,
-        tags=tags,
-        properties=properties,
-        report=note,
-        wait=not no_wait,
-    )
+    inference = read_inference(workspace, script, service=name)
+    try:
+        updated = update_service(
+            workspace,
+            name,
+            models=models or None,
+            inference=inference,
+            environment=environment,
+            config=changes.changes,
+            description=description,
+            tags=tags,
+            properties=properties,
+            report=note,
+            wait=not no_wait,
+        )
+    except KeyboardInterrupt:
+        note(f"Interrupted: an update that was begun goes on without this command: naiad service show -n {name} tells")
+        raise
     return serialize(workspace, updated)
 
 

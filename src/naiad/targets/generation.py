@@ -109,10 +109,12 @@ class Generation:
         """Wait until a process will not be started any more; returns why."""
         ends = [asyncio.create_task(keeper.ended()) for keeper in self.keepers]
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
+        for end in done:
+            end.result()  # an error of our own is no end of a process
         return next((keeper.hopeless for keeper in self.keepers if keeper.hopeless), "It was stopped")
 
     async def stop(self) -> None:
@@ -169,7 +171,8 @@ class Generation:
                     f"The service uses {sum(sizes.values()) >> 20} MiB of memory and may use {limit_bytes >> 20}: "
                     f"its biggest process (pid {biggest.pid}, {sizes[biggest] >> 20} MiB) is killed",
                 )
-                biggest.kill()
+                with suppress(psutil.NoSuchProcess):
+                    biggest.kill()
 
 
 def _processes(keepers: Collection[Keeper]) -> list[psutil.Process]:

@@ -83,6 +83,8 @@ class Keeper:
         up = asyncio.create_task(self._came_up.wait())
         await asyncio.wait((self._running, up), return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
+        if self._running.done():
+            self._running.result()
         return self._came_up.is_set()
 
     async def ended(self) -> None:

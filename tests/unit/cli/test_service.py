@@ -180,6 +180,17 @@ def test_an_update_of_the_script_or_its_environment(
     assert "environment 'Nowhere' is not registered" in capsys.readouterr().err
 
 
+def test_an_update_that_is_interrupted_says_what_goes_on(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Service:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(update, "update", interrupted)
+    assert run(["service", "update", "-n", "open1", "--ae", "true"]) == 130
+    assert "an update that was begun goes on without this command" in capsys.readouterr().err
+
+
 def test_an_update_with_nothing_to_change(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["service", "update", "-n", "open1"]) == 1
     assert capsys.readouterr().err == "error: No parameters provided to update.\n"

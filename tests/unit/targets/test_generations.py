@@ -8,14 +8,18 @@ import signal
 import socket
 import threading
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from naiad.targets.child_process import ChildProcess
+from naiad.targets.generation import Generation
 from naiad.targets.launch import LAUNCH_NAME, UPDATE_NAME, HealthPolicy, Launch, ProcessPlan, RestartPolicy
 from naiad.targets.local_target import hand_over
 from naiad.targets.process import service_processes
+from naiad.targets.service_log import ServiceLog
 from naiad.targets.service_state import ServiceState
 
 from .conftest import FAKE_ENGINE
@@ -269,6 +273,25 @@ class TestUpdates:
     def test_a_service_that_does_not_run_cannot_hand_over(self, service: Any) -> None:
         assert not hand_over(service.directory, Launch("qa1", (ENGINE,), generation=2))
         assert not (service.directory / UPDATE_NAME).exists()
+
+
+async def test_an_error_of_the_supervisors_own_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any, **__: Any) -> ChildProcess:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(ChildProcess, "start", broken)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        generation = Generation(
+            Launch("qa1", (ENGINE,)),
+            listener=listener,
+            directory=tmp_path,
+            log=ServiceLog(tmp_path),
+            changed=lambda: None,
+        )
+        with pytest.raises(RuntimeError, match="a fault of ours"):
+            await generation.start()
+        with pytest.raises(RuntimeError, match="a fault of ours"):
+            await generation.hopeless()
 
 
 class TestLimits:
