@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,6 +21,8 @@ from naiad.server.response import Response
 _OURS: Final = frozenset({"x-request-id", "x-ms-request-id", "x-ms-client-request-id", "x-ms-server-version"})
 
 _LINE: Final = "%s %d %0.3fms %s"
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 logger = logging.getLogger("azmlinfsrv")
 
@@ -56,14 +59,14 @@ class Target:
         for name, value in response.headers:
             key = name.lower()
             if key == "content-type":
-                content_type = value
+                content_type = _CONTROL.sub(" ", value)
             elif key not in _OURS:
-                lines.append(f"{name}: {value}")
+                line = f"{name}: {value}"
+                # A header that a script makes of what a client sent must not become two.
+                lines.append(line if line.isprintable() else _CONTROL.sub(" ", line))
         fields = self.tail
         if lines:
-            # A header that a script makes of what a client sent must not become two.
-            text = "\0".join(lines).replace("\r", " ").replace("\n", " ").replace("\0", "\r\n")
-            fields = text.encode("latin-1", "replace") + b"\r\n" + fields
+            fields = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n" + fields
         if self.ids is not None:
             fields += self.ids.fields(self.id_source)
         status = response.status
