@@ -88,7 +88,7 @@ class ScoreRoutes:
             tail,
             self._router_codes,
             is_logged=is_ours and path != b"/",
-            line=f"{head.method} {target.decode('latin-1')}",
+            line=f"{head.method} {target.decode('ascii', 'backslashreplace')}",
         )
 
     def _score(self, connection: Exchange, target: Target, body: bytes | memoryview, arrived_ns: int) -> None:
