@@ -11,6 +11,7 @@ from tests.support.summaries import summaries
 
 # Tests that look at the results of all others in their folder; elsewhere a file's tests share what they start.
 _TOGETHER: Final = ("tests/conformance/triton", "tests/conformance/azureml")
+_PAGES: Final = "tests/docs/test_pages.py"  # share nothing, and take long
 _OUTPUT: Final = "summaries"
 
 
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """What belongs together runs in one process."""
+    """What belongs together runs in one process; long ones come first, and the many short unit tests fill up."""
+    config.option.loadscopereorder = False
     return _Scheduler(config, log)
 
 
@@ -60,4 +62,6 @@ class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file == _PAGES:
+            return nodeid
         return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
