@@ -186,7 +186,7 @@ def test_a_script_that_eats_memory_is_started_again(machine: Machine) -> None:
     score(service, {"do": "leak", "mb": 400})
     worker = psutil.Process(before) if psutil.pid_exists(before) else None
     wait_for(lambda: worker is None or not worker.is_running())
-    assert score(service, {}).json()["pid"] != before
+    assert wait_for(lambda: _good(service, {}))["pid"] != before
     assert "of memory and may use 256" in machine.naiad("service", "get-logs", "-n", "hungry").stdout
 
 
