@@ -172,6 +172,7 @@ class TestEnds:
         stream = OpenStream(stub)
         stream.ask(request("first", steps=1), *(request(str(number), steps=SLOW_STEPS) for number in range(20)))
         assert next(stream.responses).infer_response.id == "first"
+        wait_for(lambda: pending(server, "spin"), "requests wait")
         stream.responses.cancel()
         wait_for(lambda: counted(server, "spin", "fail") > before, "requests are cancelled")
         assert stub.ModelInfer(request(steps=1), timeout=TIMEOUT_S).model_name == "spin"
