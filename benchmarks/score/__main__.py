@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -15,12 +17,19 @@ from rich.console import Console
 from benchmarks import environment, machine, measure, wrk
 from benchmarks.environment import InstallationError
 from benchmarks.measure import RowResult, Summary
+from benchmarks.models import MLP, save_repository
+from benchmarks.naiad import NaiadServer
 from benchmarks.recorded_request import WrongAnswerError
 from benchmarks.report import Report
+from benchmarks.score import architectures
+from benchmarks.score.architectures import EngineHost, PlainHost
 from benchmarks.score.hosts import AzureHost, Host, NaiadHost, ScoreRow
 from benchmarks.server import ServerError
 
-ROWS: Final = (ScoreRow("score-1", 1, 3.0), ScoreRow("score-16", 16, 10.0))
+ROWS: Final = (
+    ScoreRow("score-1", 1, 3.0, "/score, small JSON, 1 client, 1 worker"),
+    ScoreRow("score-16", 16, 10.0, "/score, small JSON, 16 clients, 1 worker"),
+)
 MORE_WORKERS: Final = 4
 MEMORY_BUDGET: Final = 1.0
 _ALL_READY_S: Final = 60.0
@@ -62,9 +71,20 @@ def _measure(*, runs: int, seconds: int, peer: bool, say: Callable[[str], None])
         for row in ROWS:
             say(f"measuring {row.title}")
             rows.append(measure.measure_load(row, hosts, runs=runs, seconds=seconds))
+    rows.append(_architectures(runs=runs, seconds=seconds, say=say))
     say("measuring memory")
     rows.append(_memory(makers))
     return Report(where, {"wrk": load_generator}, runs, seconds, rows)
+
+
+def _architectures(*, runs: int, seconds: int, say: Callable[[str], None]) -> RowResult:
+    """A script that asks the engine beside one that runs the model itself."""
+    say(f"measuring {architectures.ROW.title}")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        engine = stack.enter_context(NaiadServer(save_repository(folder, [MLP])))
+        hosts = [stack.enter_context(EngineHost(engine)), stack.enter_context(PlainHost(folder))]
+        return measure.measure_load(architectures.ROW, hosts, runs=runs, seconds=seconds)
 
 
 def _memory(makers: list[Callable[[int], Host]]) -> RowResult:

@@ -33,16 +33,13 @@ class ScoreRow:
         name: how the JSON names it.
         clients: connections that each send the request again when it is answered.
         budget: the least ratio of naiad's rate to the peer's.
+        title: what the table calls it.
     """
 
     name: str
     clients: int
     budget: float
-
-    @property
-    def title(self) -> str:
-        """What the table calls it."""
-        return f"/score, small JSON, {self.clients} client{'s' if self.clients > 1 else ''}, 1 worker"
+    title: str
 
 
 class Host(Server):
@@ -50,9 +47,15 @@ class Host(Server):
 
     Args:
         workers: how many processes run the script.
+
+    Attributes:
+        script: what it serves.
+        request: what it is asked.
     """
 
     ready_path: ClassVar[str] = "/"
+    script: ClassVar[Path] = SCRIPT
+    request: ClassVar[RecordedRequest] = REQUEST
 
     def __init__(self, *, workers: int = 1) -> None:
         super().__init__(SCRIPT.parent)
@@ -70,7 +73,7 @@ class Host(Server):
     def score(self) -> Any:
         """The answer to one request."""
         with closing(http.client.HTTPConnection(LOOPBACK, self.http_port, timeout=30)) as connection:
-            connection.request("POST", REQUEST.path, REQUEST.body, REQUEST.headers)
+            connection.request("POST", self.request.path, self.request.body, self.request.headers)
             return json.loads(connection.getresponse().read())
 
     def check(self, row: ScoreRow) -> None:
@@ -80,7 +83,7 @@ class Host(Server):
 
     def load(self, row: ScoreRow, seconds: int) -> Load:
         """One run of wrk."""
-        return wrk.run(self.http_url, REQUEST, clients=row.clients, seconds=seconds)
+        return wrk.run(self.http_url, self.request, clients=row.clients, seconds=seconds)
 
 
 class NaiadHost(Host):
@@ -90,7 +93,7 @@ class NaiadHost(Host):
 
     def command(self, folder: Path) -> list[str]:
         """The command line."""
-        flags = ["--entry_script", str(SCRIPT), "--port", str(self.http_port)]
+        flags = ["--entry_script", str(self.script), "--port", str(self.http_port)]
         return [sys.executable, "-m", "naiad.scoring", *flags]
 
     def ask_version(self) -> str:
@@ -116,7 +119,7 @@ class AzureHost(Host):
 
     def command(self, folder: Path) -> list[str]:
         """The command line."""
-        flags = ["--entry_script", str(SCRIPT), "--port", str(self.http_port)]
+        flags = ["--entry_script", str(self.script), "--port", str(self.http_port)]
         return [str(self._python), "-m", "azureml_inference_server_http", *flags]
 
     def ask_version(self) -> str:
