@@ -138,6 +138,31 @@ class TestRest:
         assert ask(server.grpc_port, "GET", "/v2").status == 404
 
 
+class TestNghttp2sOwnClients:
+    """What nghttp2 makes of our frames."""
+
+    @pytest.mark.skipif(shutil.which("nghttp") is None, reason="nghttp is not installed")
+    def test_nghttp(self, server: Server) -> None:
+        command = ["nghttp", "--verbose", f"http://127.0.0.1:{server.http_port}/v2/models/tiny"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S).stdout
+        assert ":status: 200" in said
+        assert server.ask("GET", "/v2/models/tiny").body.decode() in said
+        assert "error_code=NO_ERROR(0x00)" in said
+        assert "PROTOCOL_ERROR" not in said
+
+    @pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
+    @pytest.mark.parametrize(("clients", "streams"), [(8, 1), (1, 32)])
+    def test_h2load(self, server: Server, clients: int, streams: int, tmp_path: Path) -> None:
+        call = tmp_path / "call"
+        call.write_bytes(bytes(5))  # an empty message
+        command = ["h2load", "-n", "400", "-c", str(clients), "-m", str(streams), "-d", str(call)]
+        command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+        command += [f"http://127.0.0.1:{server.grpc_port}/inference.GRPCInferenceService/ServerLive"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S).stdout
+        assert "400 done, 400 succeeded, 0 failed, 0 errored, 0 timeout" in said
+        assert "status codes: 400 2xx" in said
+
+
 class TestOnePort:
     def test_all_services_on_the_port_of_http(self, server: Server) -> None:
         with client_of(server.http_port) as client:
